@@ -1,0 +1,1 @@
+"""Keeps an Ant Media Server cluster the right size without cutting a live stream."""

@@ -1,0 +1,100 @@
+"""How many nodes, and every reason why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a node is in its life; `decide.classify` says how each is told from the facts."""
+
+    STOPPED = "stopped"
+    PENDING = "pending"
+    BOOTING = "booting"
+    JOINED = "joined"
+    IN_SERVICE = "in_service"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    TERMINATING = "terminating"
+    LOST = "lost"
+    FAILED_TO_JOIN = "failed_to_join"
+
+
+WARMING = frozenset({Phase.PENDING, Phase.BOOTING, Phase.JOINED})
+"""Capacity on its way: counted as present when adding."""
+
+LEAVING = frozenset({Phase.DRAINING, Phase.DRAINED})
+"""Capacity on its way out: its load still counts when removing."""
+
+
+class Direction(StrEnum):
+    """Which way a verdict or decision points."""
+
+    OUT = "out"
+    HOLD = "hold"
+    IN = "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a number changed, or why something was refused. `code` is stable and documented; `detail` is for people."""
+
+    code: str
+    detail: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule wants. `value` is the measured load and `target` what it is held against, both in the rule's unit."""
+
+    rule: str
+    direction: Direction
+    desired: int
+    detail: str
+    value: float | None = None
+    target: float | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A decision in the making: each step of the pipeline returns it unchanged, or changed with exactly one reason."""
+
+    current: int
+    desired: int
+    reasons: tuple[Reason, ...] = ()
+
+    def to(self, desired: int, code: str, detail: str) -> Proposal:
+        """Change `desired` and say why; no change, no reason."""
+        if desired == self.desired:
+            return self
+        reason = Reason(code, detail, before=self.desired, after=desired)
+        return replace(self, desired=desired, reasons=(*self.reasons, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of one cycle for one group.
+
+    `current` counts nodes in service and on their way; nodes that are leaving are in neither number.
+    """
+
+    group: str
+    at: datetime
+    current: int
+    desired: int
+    reasons: tuple[Reason, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    phases: Mapping[str, Phase] = field(default_factory=dict)
+
+    @property
+    def direction(self) -> Direction:
+        """OUT, HOLD or IN, from the two numbers."""
+        if self.desired == self.current:
+            return Direction.HOLD
+        return Direction.OUT if self.desired > self.current else Direction.IN

@@ -1,0 +1,60 @@
+"""What one cycle tells the next. Pure functions take it in and give it back; the shell persists it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What the rules wanted at a time, before stabilization."""
+
+    at: datetime
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleEvent:
+    """Nodes that were really launched, woken or taken back (`nodes` > 0), or set to drain (`nodes` < 0)."""
+
+    at: datetime
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRecord:
+    """A node we are emptying. `empty_since` is None while anybody is on it, or while we cannot tell."""
+
+    since: datetime
+    empty_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRecord:
+    """A launch we asked for, or were about to ask for: written before the call, so that a crash repeats no launch."""
+
+    token: str
+    subnet: str
+    count: int
+    at: datetime
+    instance_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that a group remembers. Mappings are keyed by instance id, stock-outs by subnet (value: avoid until).
+
+    `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
+    the same group one loses before it wrote anything.
+    """
+
+    revision: int = 0
+    recommendations: tuple[Recommendation, ...] = ()
+    events: tuple[ScaleEvent, ...] = ()
+    drains: Mapping[str, DrainRecord] = field(default_factory=dict)
+    admitted: Mapping[str, datetime] = field(default_factory=dict)
+    suspects: Mapping[str, datetime] = field(default_factory=dict)
+    launches: tuple[LaunchRecord, ...] = ()
+    stock_outs: Mapping[str, datetime] = field(default_factory=dict)

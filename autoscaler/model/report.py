@@ -1,0 +1,26 @@
+"""Everything one cycle did, in one record: what the journal keeps and what `plan --json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoscaler.model.decision import Decision
+from autoscaler.model.memory import Memory
+from autoscaler.model.plan import Failed, Outcome, Plan
+from autoscaler.model.snapshot import FleetSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """The snapshot, what was decided on it, what was planned, how it ended, and what is remembered."""
+
+    snapshot: FleetSnapshot
+    decision: Decision
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    memory: Memory
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The outcomes that failed."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome.result, Failed))

@@ -1,0 +1,172 @@
+"""What one cycle saw, and what it could not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+GROUP = "*"
+"""The subject of a sample or gap that concerns the whole group instead of one node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An observation that we lack. It is never read as a zero.
+
+    `source` is `ec2`, `mongodb`, `haproxy:<balancer>` or `probe`; `subject` an instance id, or GROUP.
+    `since` is when we last knew, or when we first looked in vain.
+    """
+
+    source: str
+    subject: str
+    since: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reading of one signal source. `at` is the time at which it was true, by the source's clock."""
+
+    value: float
+    at: datetime
+
+
+class InstanceState(StrEnum):
+    """EC2's instance states, spelled as EC2 spells them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An EC2 instance that carries our tags. `launched_at` is EC2's LaunchTime: of the last start, not the first."""
+
+    instance_id: str
+    ip: str
+    zone: str
+    subnet: str
+    instance_type: str
+    launched_at: datetime
+    state: InstanceState
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The newest `clusterdb.clusternode` row of an ip. `at` is the node's own clock.
+
+    cpu and memory are absent in a row until the node measured them for the first time.
+    """
+
+    at: datetime
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    query_ms: float | None = None
+
+
+class ServerStatus(StrEnum):
+    """What HAProxy's `status` column says, reduced to what we act on.
+
+    UP takes new sessions. DRAIN passed its health check and takes none. CHECKING is in drain, or coming up, without a
+    passed check of its own. DOWN fails its check. MAINT is out. Source: HAProxy management guide, `show stat`.
+    """
+
+    UP = "UP"
+    DRAIN = "DRAIN"
+    CHECKING = "CHECKING"
+    DOWN = "DOWN"
+    MAINT = "MAINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server line of one backend of one balancer.
+
+    `sessions` and `queued` are current counts. `vouched` is false when sessions may live where this reading cannot see
+    them: an older HAProxy worker that outlived a reload.
+    """
+
+    balancer: str
+    backend: str
+    name: str
+    ip: str
+    port: int
+    status: ServerStatus
+    sessions: int
+    queued: int = 0
+    vouched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One HAProxy process as read in this cycle, with every server of the group's backends, ours or not."""
+
+    balancer: str
+    version: str
+    pid: int
+    started_at: datetime
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Live streams of all applications. `publishers` counts live streams by origin ip; absent means none.
+
+    `viewers` counts by kind (`webrtc`, `hls`, `dash`, `rtmp`), over the cluster: AMS keeps no count per edge.
+    """
+
+    publishers: Mapping[str, int]
+    viewers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The facts about one instance, joined on ip.
+
+    `heartbeat` is None when MongoDB was read and holds no row of this launch. `answers` is None when nobody asked.
+    """
+
+    instance: Instance
+    heartbeat: Heartbeat | Gap | None
+    servers: tuple[Server, ...] | Gap
+    publishers: int | Gap
+    answers: bool | Gap | None = None
+
+    @property
+    def instance_id(self) -> str:
+        """The key of the node everywhere in this package."""
+        return self.instance.instance_id
+
+    @property
+    def sessions(self) -> int | None:
+        """Sessions and queued requests over all balancers and backends; None when we cannot vouch for the count."""
+        if isinstance(self.servers, Gap) or not all(server.vouched for server in self.servers):
+            return None
+        return sum(server.sessions + server.queued for server in self.servers)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot:
+    """One group, seen once. `taken_at` is the cycle's only "now".
+
+    `samples[source][subject]`: subject is an instance id, or GROUP. `gaps` lists sources and subjects that failed.
+    """
+
+    group: str
+    taken_at: datetime
+    nodes: tuple[Node, ...] = ()
+    samples: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
+    streams: Streams | Gap | None = None
+    proxies: tuple[Proxy, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def lacks(self, source: str) -> bool:
+        """Whether the whole of `source` could not be read."""
+        return any(gap.source == source and gap.subject == GROUP for gap in self.gaps)
