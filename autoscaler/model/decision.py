@@ -50,7 +50,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule wants. `value` is the measured load and `target` what it is held against, both in the rule's unit."""
+    """What one rule wants. `value` is the load it measured, `target` what that is held against, in the rule's unit."""
 
     rule: str
     direction: Direction
