@@ -148,7 +148,7 @@ class ScaleIn(Record):
 class DrainRules(Record):
     """When a draining node counts as empty.
 
-    `sticky_for`: how long holders of the node's cookie may still come back to it, before they are moved to another node.
+    `sticky_for`: how long holders of the node's cookie may still come back to it, before they are moved elsewhere.
     `empty_for`: how long nobody must have been on it. No key exists that ends a node which anybody is on.
     """
 
@@ -189,16 +189,19 @@ class LaunchRules(Record):
 
 
 class BackendMembership(Record):
-    """One HAProxy backend that the group's nodes are in. `slots` is the name prefix of the servers we may use."""
+    """One HAProxy backend of the group's nodes. `cookie`: its clients are sticky, so its slots must carry a cookie."""
 
     backend: Name
     port: StrictInt = Field(ge=1, le=65535)
     cookie: StrictBool = False
-    slots: Name = "slot"
 
 
 class Policy(Record):
-    """Everything about one group. `both` means its nodes hold publishers and viewers."""
+    """Everything about one group. `both` means its nodes hold publishers and viewers.
+
+    `slots` is the name prefix of the servers that this group may use in each of its backends; every other server there
+    is somebody else's and is never touched.
+    """
 
     version: Literal[1]
     group: Name
@@ -213,6 +216,7 @@ class Policy(Record):
     join: Join = Join()
     launch: LaunchRules
     load_balancer: Annotated[tuple[BackendMembership, ...], FromList] = ()
+    slots: Name = "slot"
 
     @model_validator(mode="after")
     def _rules_fit_signals(self) -> Policy:
@@ -251,8 +255,3 @@ class Policy(Record):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where each node of the group belongs."""
         return tuple(Endpoint(membership.backend, membership.port) for membership in self.load_balancer)
-
-    @cached_property
-    def slot_prefixes(self) -> dict[str, str]:
-        """The prefix of the servers that are ours, by backend."""
-        return {membership.backend: membership.slots for membership in self.load_balancer}

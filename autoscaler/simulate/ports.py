@@ -1,0 +1,246 @@
+"""The ports over a World. The contract suites hold them and the real adapters to the same behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from autoscaler.model.errors import ActionError, ObservationError, StateConflict
+from autoscaler.model.memory import Memory
+from autoscaler.model.plan import (
+    Action,
+    Admission,
+    Deregister,
+    Done,
+    Drain,
+    Endpoint,
+    Failed,
+    Forget,
+    Launch,
+    Outcome,
+    Result,
+    Skipped,
+)
+from autoscaler.model.report import CycleReport
+from autoscaler.model.snapshot import Heartbeat, Instance, InstanceState, Proxy, ServerStatus, Streams
+from autoscaler.simulate.world import PARKED, World
+
+
+@dataclass(frozen=True)
+class SimulatedClock:
+    """The world's time."""
+
+    world: World
+
+    def now(self) -> datetime:
+        """Return the world's now."""
+        return self.world.now
+
+
+@dataclass(frozen=True)
+class SimulatedFleet:
+    """EC2: both the reading and the writing port."""
+
+    world: World
+
+    def instances(self, group: str) -> tuple[Instance, ...]:
+        """Return the group's instances that are ours."""
+        self.world.alive("ec2")
+        return tuple(
+            node.instance
+            for node in self.world.nodes.values()
+            if node.group == group and node.ours and node.instance.state is not InstanceState.TERMINATED
+        )
+
+    def launch(self, action: Launch) -> tuple[str, ...]:
+        """Launch; the instances start as pending."""
+        self._write(f"launch {action.subnet} {action.count}")
+        return self.world.launch(action)
+
+    def wake(self, instance_id: str) -> None:
+        """Start a stopped instance: it is pending again, launched now."""
+        node = self.world.owned(instance_id)
+        if node is None:
+            raise ActionError("ec2_not_found", f"there is no instance {instance_id}", retryable=False)
+        self._write(f"wake {instance_id}")
+        if node.instance.state is InstanceState.STOPPED:
+            node.instance = replace(node.instance, state=InstanceState.PENDING, launched_at=self.world.now)
+
+    def terminate(self, instance_id: str) -> None:
+        """End an instance at once, with everything on it."""
+        node = self.world.owned(instance_id)
+        self._write(f"terminate {instance_id}")
+        if node is None:
+            return
+        node.instance = replace(node.instance, state=InstanceState.TERMINATED)
+        node.publishers, node.answers = 0, False
+
+    def _write(self, what: str) -> None:
+        if "ec2" in self.world.dead:
+            raise ActionError("ec2_unreachable", "does not answer")
+        self.world.writes.append(what)
+
+
+@dataclass(frozen=True)
+class SimulatedNodeLoads:
+    """MongoDB as AMS writes it."""
+
+    world: World
+
+    def heartbeats(self) -> Mapping[str, Heartbeat]:
+        """Return each node's newest row."""
+        self.world.alive("mongodb")
+        return {node.instance.ip: node.heartbeat for node in self.world.nodes.values() if node.heartbeat}
+
+    def streams(self, now: datetime) -> Streams:
+        """Return live publishers by ip; the simulated ones are always fresh at `now`."""
+        self.world.alive("mongodb")
+        del now
+        return Streams(
+            publishers={n.instance.ip: n.publishers for n in self.world.nodes.values() if n.publishers},
+            viewers=dict(self.world.viewers),
+        )
+
+
+@dataclass(frozen=True)
+class SimulatedProbe:
+    """Nodes asked directly."""
+
+    world: World
+
+    def answers(self, endpoints: Sequence[tuple[str, int]]) -> Mapping[str, bool]:
+        """Return which ips answer."""
+        up = {node.instance.ip for node in self.world.nodes.values() if node.answers}
+        return {ip: ip in up for ip, _ in endpoints}
+
+
+@dataclass(frozen=True)
+class SimulatedProxyStats:
+    """One balancer's statistics."""
+
+    world: World
+    balancer: str = "lb1"
+
+    def read(self, backends: Sequence[str]) -> Proxy:
+        """Return the servers of these backends."""
+        self.world.alive(f"haproxy:{self.balancer}")
+        servers = tuple(
+            server
+            for (balancer, backend, _), server in self.world.servers.items()
+            if balancer == self.balancer and backend in backends
+        )
+        return Proxy(self.balancer, "2.6.12", 4242, self.world.haproxy_started_at, servers)
+
+
+@dataclass(frozen=True)
+class SimulatedProxyControl:
+    """Membership on every balancer of the world. A node that answers passes its health check at once."""
+
+    world: World
+
+    def admit(self, admissions: Sequence[Admission]) -> list[Result]:
+        """Point the slot at the node, check it, make it ready on all balancers or on none."""
+        return [self._down() or self._admit(admission) for admission in admissions]
+
+    def drain(self, drains: Sequence[Drain]) -> list[Result]:
+        """No new sessions."""
+        return [self._down() or self._set(d.ip, d.endpoints, ServerStatus.DRAIN) for d in drains]
+
+    def park(self, parks: Sequence[Deregister]) -> list[Result]:
+        """Maintenance."""
+        return [self._down() or self._set(p.ip, p.endpoints, ServerStatus.MAINT) for p in parks]
+
+    def free(self, servers: Sequence[Forget]) -> list[Result]:
+        """Maintenance and the parking address."""
+        return [self._down() or self._free(forget) for forget in servers]
+
+    def _down(self) -> Failed | None:
+        dead = [name for name in self.world.balancers if f"haproxy:{name}" in self.world.dead]
+        return Failed("haproxy_unreachable", f"{dead[0]} does not answer", retryable=True) if dead else None
+
+    def _slots(self, slot: str, endpoints: Sequence[Endpoint]) -> list[tuple[tuple[str, str, str], Endpoint]]:
+        return [((name, endpoint.backend, slot), endpoint) for name in self.world.balancers for endpoint in endpoints]
+
+    def _admit(self, admission: Admission) -> Result:
+        places = self._slots(admission.slot, admission.endpoints)
+        missing = [key for key, _ in places if key not in self.world.servers]
+        if missing:
+            return Failed("no_such_server", "/".join(missing[0]), retryable=False)
+        for key, endpoint in places:
+            server = self.world.servers[key]
+            moving = (server.ip, server.port) != (admission.ip, endpoint.port)
+            if moving and (server.sessions or server.status is not ServerStatus.MAINT):
+                return Failed("slot_occupied", f"{admission.slot} still serves {server.ip}", retryable=True)
+        healthy = any(n.answers and n.instance.ip == admission.ip for n in self.world.nodes.values())
+        status = ServerStatus.UP if healthy else ServerStatus.CHECKING
+        for key, endpoint in places:
+            server = self.world.servers[key]
+            self.world.servers[key] = replace(server, ip=admission.ip, port=endpoint.port, status=status)
+        self.world.writes.append(f"admit {admission.ip}")
+        return Done() if healthy else Skipped("waiting_for_health_check")
+
+    def _set(self, ip: str, endpoints: Sequence[Endpoint], status: ServerStatus) -> Result:
+        wanted = {(endpoint.backend, endpoint.port) for endpoint in endpoints}
+        for key, server in self.world.servers.items():
+            if server.ip == ip and (server.backend, server.port) in wanted:
+                self.world.servers[key] = replace(server, status=status)
+        self.world.writes.append(f"{status.lower()} {ip}")
+        return Done()
+
+    def _free(self, forget: Forget) -> Result:
+        for key, _ in self._slots(forget.slot, forget.endpoints):
+            server = self.world.servers.get(key)
+            if server is None or server.ip != forget.ip:
+                continue
+            if server.sessions:
+                self.world.servers[key] = replace(server, status=ServerStatus.MAINT)
+                return Skipped("sessions_left")
+            self.world.servers[key] = replace(server, ip=PARKED[0], port=PARKED[1], status=ServerStatus.MAINT)
+        self.world.writes.append(f"free {forget.slot}")
+        return Done()
+
+
+@dataclass
+class SimulatedMemoryStore:
+    """Memory kept in memory. `available` off: the store cannot be reached."""
+
+    memories: dict[str, Memory] = field(default_factory=dict)
+    available: bool = True
+
+    def load(self, group: str) -> Memory:
+        """Return what was saved last."""
+        if not self.available:
+            raise ObservationError("mongodb", "does not answer")
+        return self.memories.get(group, Memory())
+
+    def save(self, group: str, memory: Memory) -> Memory:
+        """Compare and set on the revision."""
+        if not self.available:
+            raise ActionError("state_unavailable", "does not answer")
+        if self.memories.get(group, Memory()).revision != memory.revision:
+            raise StateConflict(group)
+        self.memories[group] = replace(memory, revision=memory.revision + 1)
+        return self.memories[group]
+
+
+@dataclass
+class RecordingJournal:
+    """Keeps every record in order, for whoever wants to read it back."""
+
+    records: list[tuple[str, Action | Outcome | CycleReport]] = field(default_factory=list)
+    available: bool = True
+
+    def intent(self, group: str, action: Action) -> None:
+        """Record a step to come."""
+        if not self.available:
+            raise ActionError("journal_unavailable", "does not answer")
+        self.records.append((group, action))
+
+    def outcome(self, group: str, outcome: Outcome) -> None:
+        """Record how a step ended."""
+        self.records.append((group, outcome))
+
+    def cycle(self, report: CycleReport) -> None:
+        """Record a cycle."""
+        self.records.append((report.snapshot.group, report))

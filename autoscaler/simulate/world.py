@@ -1,0 +1,118 @@
+"""The state of a made-up cluster, and the knobs that break it.
+
+The ports of `simulate.ports` are thin views of one World. Nothing here reads a clock: `now` moves when told to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from autoscaler.model.errors import ActionError, ObservationError, StockOut
+from autoscaler.model.plan import Launch
+from autoscaler.model.snapshot import Heartbeat, Instance, InstanceState, Server, ServerStatus
+
+PARKED = ("127.0.0.1", 1)
+"""Where a free slot points: an address that refuses at once (0.0.0.0 would be the balancer itself)."""
+
+
+@dataclass
+class SimulatedNode:
+    """An instance with what EC2 does not know: whose it is, and what runs on it."""
+
+    instance: Instance
+    group: str
+    ours: bool = True
+    heartbeat: Heartbeat | None = None
+    publishers: int = 0
+    answers: bool = False
+
+
+@dataclass
+class World:
+    """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet."""
+
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+    servers: dict[tuple[str, str, str], Server] = field(default_factory=dict)
+    balancers: tuple[str, ...] = ("lb1",)
+    haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
+    viewers: dict[str, int] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
+    capacity: dict[str, int] = field(default_factory=dict)
+    launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+
+    def advance(self, delta: timedelta) -> None:
+        """Let time pass."""
+        self.now += delta
+
+    def add_slots(self, backend: str, count: int, prefix: str = "slot", port: int | None = None) -> None:
+        """Declare free servers `prefix1..prefixN` in a backend of every balancer."""
+        address = (PARKED[0], port or PARKED[1])
+        for balancer in self.balancers:
+            for number in range(1, count + 1):
+                name = f"{prefix}{number}"
+                self.servers[balancer, backend, name] = Server(
+                    balancer, backend, name, *address, status=ServerStatus.MAINT, sessions=0
+                )
+
+    def add_node(
+        self, group: str = "edge", *, subnet: str = "subnet-a", token: str = "", ours: bool = True,
+        state: InstanceState = InstanceState.RUNNING,
+    ) -> SimulatedNode:  # fmt: skip
+        """Put an instance into the world, launched now."""
+        number = len(self.nodes) + 1
+        instance = Instance(
+            instance_id=f"i-{number:017x}", ip=f"10.0.{number // 250}.{number % 250 + 1}", zone=f"zone-{subnet[-1]}",
+            subnet=subnet, instance_type="c5.xlarge", launched_at=self.now, state=state, token=token,
+        )  # fmt: skip
+        node = SimulatedNode(instance, group, ours=ours)
+        self.nodes[instance.instance_id] = node
+        return node
+
+    def join(self, node: SimulatedNode, cpu_percent: float = 0.0) -> None:
+        """Let a node finish its boot: it runs, heartbeats and answers."""
+        node.instance = replace(node.instance, state=InstanceState.RUNNING)
+        node.answers = True
+        self.beat(node, cpu_percent)
+
+    def beat(self, node: SimulatedNode, cpu_percent: float) -> None:
+        """Write a heartbeat."""
+        node.heartbeat = Heartbeat(self.now, cpu_percent, memory_percent=40.0, query_ms=2.0)
+
+    def serve(self, node: SimulatedNode, backend: str, slot: str, *, port: int = 5080, sessions: int = 0) -> None:
+        """Put a node into service in one backend of every balancer, with so many sessions on each."""
+        for balancer in self.balancers:
+            self.servers[balancer, backend, slot] = Server(
+                balancer, backend, slot, node.instance.ip, port, ServerStatus.UP, sessions
+            )
+
+    def alive(self, source: str) -> None:
+        """Raise what an adapter raises when its source is down."""
+        if source in self.dead:
+            raise ObservationError(source, "does not answer")
+
+    def launch(self, action: Launch) -> tuple[str, ...]:
+        """Launch as EC2 does: the same token again brings the same instances, and a full zone brings none."""
+        if action.token in self.launches:
+            return self.launches[action.token]
+        room = self.capacity.get(action.subnet, action.count)
+        if room <= 0:
+            raise StockOut(f"no capacity in {action.subnet}")
+        count = min(room, action.count)
+        if action.subnet in self.capacity:
+            self.capacity[action.subnet] = room - count
+        launched = [
+            self.add_node(action.group, subnet=action.subnet, token=action.token, state=InstanceState.PENDING)
+            for _ in range(count)
+        ]
+        self.launches[action.token] = tuple(node.instance.instance_id for node in launched)
+        return self.launches[action.token]
+
+    def owned(self, instance_id: str) -> SimulatedNode | None:
+        """Find an instance that we may stop; None when it is gone."""
+        node = self.nodes.get(instance_id)
+        if node is not None and not node.ours:
+            raise ActionError("not_ours", f"{instance_id} does not carry our tags", retryable=False)
+        return node
