@@ -89,8 +89,7 @@ class ServerStatus(StrEnum):
 class Server:
     """One server line of one backend of one balancer.
 
-    `sessions` and `queued` are current counts. `vouched` is false when sessions may live where this reading cannot see
-    them: an older HAProxy worker that outlived a reload.
+    `sessions` and `queued` are current counts; `ip` is empty when the source does not tell addresses.
     """
 
     balancer: str
@@ -101,18 +100,21 @@ class Server:
     status: ServerStatus
     sessions: int
     queued: int = 0
-    vouched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """One HAProxy process as read in this cycle, with every server of the group's backends, ours or not."""
+    """One HAProxy process as read in this cycle, with every server of the group's backends, ours or not.
+
+    After a reload older workers go on carrying their sessions. `sees_old_workers`: they are in the counts.
+    """
 
     balancer: str
     version: str
     pid: int
     started_at: datetime
     servers: tuple[Server, ...]
+    sees_old_workers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,17 @@ class Streams:
 class Node:
     """The facts about one instance, joined on ip.
 
-    `heartbeat` is None when MongoDB was read and holds no row of this launch. `answers` is None when nobody asked.
+    `heartbeat` is None when MongoDB was read and holds no row of this launch. `sessions` counts current sessions and
+    queued requests over all balancers and backends; it is a Gap when some may live where we cannot see them, such as in
+    an older HAProxy worker that outlived a reload. `answers` is None when nobody asked.
     """
 
     instance: Instance
     heartbeat: Heartbeat | Gap | None
     servers: tuple[Server, ...] | Gap
+    sessions: int | Gap
     publishers: int | Gap
-    answers: bool | Gap | None = None
+    answers: bool | None = None
 
     @property
     def instance_id(self) -> str:
@@ -145,11 +150,9 @@ class Node:
         return self.instance.instance_id
 
     @property
-    def sessions(self) -> int | None:
-        """Sessions and queued requests over all balancers and backends; None when we cannot vouch for the count."""
-        if isinstance(self.servers, Gap) or not all(server.vouched for server in self.servers):
-            return None
-        return sum(server.sessions + server.queued for server in self.servers)
+    def empty(self) -> bool:
+        """Whether we know that nobody watches or publishes on it. What we cannot count is somebody."""
+        return self.sessions == 0 and self.publishers == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class Join(Record):
     """
 
     timeout: Duration = timedelta(minutes=10)
-    lost_after: Duration = timedelta(minutes=5)
+    lost_after: Duration = timedelta(minutes=2)
 
 
 class LaunchRules(Record):
@@ -215,7 +215,7 @@ class Policy(Record):
     warm_up: Duration = timedelta(seconds=60)
     join: Join = Join()
     launch: LaunchRules
-    load_balancer: Annotated[tuple[BackendMembership, ...], FromList] = ()
+    load_balancer: Annotated[tuple[BackendMembership, ...], FromList] = Field(min_length=1)
     slots: Name = "slot"
 
     @model_validator(mode="after")
