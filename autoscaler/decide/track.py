@@ -1,0 +1,49 @@
+"""What a new snapshot adds to, and removes from, what is remembered about nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
+from autoscaler.decide.view import View
+from autoscaler.model.memory import DrainRecord, Memory
+from autoscaler.model.snapshot import InstanceState, Node
+
+EVENTS_KEPT = timedelta(days=1)
+"""How far back scale events are remembered: the longest `per` or cooldown that makes sense."""
+
+
+def track(view: View) -> Memory:
+    """Bring the memory up to the snapshot. Nothing is forgotten about nodes while EC2 cannot be read."""
+    if view.snapshot.lacks("ec2"):
+        return view.memory
+    now, memory = view.now, view.memory
+    nodes = {node.instance_id: node for node in view.snapshot.nodes}
+    running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
+    return replace(
+        memory,
+        drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
+        admitted=_since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now),
+        suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
+        launches=tuple(launch for launch in memory.launches if now - launch.at <= UNSEEN_LAUNCH_MAX_AGE),
+        stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
+        events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
+    )
+
+
+def _was_admitted(node: Node, memory: Memory) -> bool:
+    """Whether a node was in service since its launch: once admitted it stays so until it is gone or started anew."""
+    at = memory.admitted.get(node.instance_id)
+    return at is not None and at >= node.instance.launched_at
+
+
+def _since(known: Mapping[str, datetime], nodes: list[Node], now: datetime) -> dict[str, datetime]:
+    return {node.instance_id: known.get(node.instance_id, now) for node in nodes}
+
+
+def _emptied(record: DrainRecord, node: Node, now: datetime) -> DrainRecord:
+    if not node.empty:
+        return replace(record, empty_since=None)
+    return record if record.empty_since else replace(record, empty_since=now)
