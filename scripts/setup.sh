@@ -99,7 +99,8 @@ EOF
 install_haproxy() {
   [ -e "$SERVICE_POLICY" ] || forbid_service
   apt_install haproxy
-  if command -v systemctl >/dev/null; then quietly as_root systemctl disable haproxy.service || true; fi
+  # Init script and unit alike, whether systemd runs here or not.
+  quietly as_root update-rc.d haproxy disable
 }
 
 main() {
