@@ -1,0 +1,77 @@
+"""What the cycles remember, kept in MongoDB: one document a group, replaced only by who read its present revision."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+from pymongo import ReadPreference
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
+from autoscaler.model.codec import Malformed, from_plain, to_plain
+from autoscaler.model.errors import ObservationError, StateConflict
+from autoscaler.model.memory import Memory
+
+
+class MongoMemoryReader:
+    """Reads memories, and has no means to write them."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        """Use the collection `memory` of `database`.
+
+        Reads are from the primary and of what a majority has: a memory that a failover would take back is none.
+        """
+        self._rows: Collection[Document] = database.get_collection(
+            "memory",
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern("majority"),
+        )
+        self._client = database.client
+
+    def load(self, group: str) -> Memory:
+        """Return the group's memory, an empty one at first.
+
+        Raises:
+            ObservationError: MongoDB cannot be read, or holds what this version cannot read.
+        """
+        with reading(self._client):
+            row = self._rows.find_one({"_id": group}, {"_id": 0})
+        if row is None:
+            return Memory()
+        try:
+            return from_plain(Memory, row)
+        except Malformed as error:
+            raise ObservationError(SOURCE, f"cannot read the memory of group {group!r}: {error}") from error
+
+
+class MongoMemoryStore(MongoMemoryReader):
+    """Keeps memories."""
+
+    def save(self, group: str, memory: Memory) -> Memory:
+        """Save if nobody else did since `memory` was loaded, and return it with its new revision.
+
+        Raises:
+            StateConflict: somebody else did; nothing was saved.
+            ActionError: `state_unavailable`; whether it was saved is unknown, so load again before the next save.
+        """
+        saved = replace(memory, revision=memory.revision + 1)
+        with writing(self._client, "state_unavailable"):
+            if memory.revision == 0:
+                self._make_row(group)
+            known = {"_id": group, "revision": memory.revision}
+            found = self._rows.replace_one(known, cast("dict[str, Any]", to_plain(saved))).matched_count
+        if not found:
+            raise StateConflict(group)
+        return saved
+
+    def _make_row(self, group: str) -> None:
+        """Make the row that the first savers then compete for: of two upserts, both may believe that they won."""
+        with suppress(DuplicateKeyError):
+            self._rows.insert_one({"_id": group, **cast("dict[str, Any]", to_plain(Memory()))})
