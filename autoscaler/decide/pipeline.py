@@ -45,6 +45,7 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
         reasons=proposal.reasons,
         verdicts=verdicts,
         phases=roster.phases,
+        unseen=roster.unseen,
     )
     return decision, replace(view.memory, recommendations=history)
 

@@ -81,7 +81,8 @@ class Proposal:
 class Decision:
     """The outcome of one cycle for one group.
 
-    `current` counts nodes in service and on their way; nodes that are leaving are in neither number.
+    `current` counts nodes in service and on their way, `unseen` of them launched but not listed by EC2 yet; nodes that
+    are leaving are in neither number.
     """
 
     group: str
@@ -91,6 +92,7 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     phases: Mapping[str, Phase] = field(default_factory=dict)
+    unseen: int = 0
 
     @property
     def direction(self) -> Direction:

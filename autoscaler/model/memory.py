@@ -37,6 +37,7 @@ class LaunchRecord:
 
     token: str
     subnet: str
+    instance_type: str
     count: int
     at: datetime
     instance_ids: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class LaunchRecord:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that a group remembers. Mappings are keyed by instance id, stock-outs by subnet (value: avoid until).
+    """All that a group remembers. Mappings are keyed by instance id, stock-outs by `type/subnet` (value: avoid until).
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything.

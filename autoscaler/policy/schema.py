@@ -159,10 +159,12 @@ class DrainRules(Record):
 class Join(Record):
     """A node that did not join the cluster in `timeout` after its launch has failed to join.
 
-    `lost_after`: how long a node must be silent in every source before it counts as lost.
+    `port`: where the node itself must answer `GET /`. `lost_after`: how long a node must be silent in every source
+    before it counts as lost.
     """
 
     timeout: Duration = timedelta(minutes=10)
+    port: StrictInt = Field(default=5080, ge=1, le=65535)
     lost_after: Duration = timedelta(minutes=2)
 
 

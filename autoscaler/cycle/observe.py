@@ -1,0 +1,178 @@
+"""Everything a cycle reads, joined on ip into one snapshot. What cannot be read becomes a Gap, never a zero."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from autoscaler.model.errors import ObservationError
+from autoscaler.model.memory import Memory
+from autoscaler.model.snapshot import (
+    GROUP,
+    FleetSnapshot,
+    Gap,
+    Heartbeat,
+    Instance,
+    InstanceState,
+    Node,
+    Proxy,
+    Sample,
+    Server,
+    ServerStatus,
+    Streams,
+)
+from autoscaler.policy.schema import Policy
+from autoscaler.ports import ProxyStats, Senses
+
+T = TypeVar("T")
+
+
+def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
+    """Read every source once. A source that fails costs its own part of the snapshot and nothing else."""
+    now = senses.clock.now()
+    backends = [endpoint.backend for endpoint in policy.endpoints]
+    instances = _read("ec2", lambda: senses.fleet.instances(policy.group), now)
+    heartbeats = _read("mongodb", senses.loads.heartbeats, now)
+    streams = _read("mongodb", lambda: senses.loads.streams(now), now)
+    readings = [_read_proxy(stats, backends, now) for stats in senses.proxies]
+    proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
+    deaf = [reading for reading in readings if isinstance(reading, Gap)]
+    sources = _Sources(heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
+    nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
+    nodes = _ask_directly(senses, policy, memory, nodes)
+    gaps = [source for source in (instances, heartbeats, streams) if isinstance(source, Gap)]
+    return FleetSnapshot(
+        group=policy.group,
+        taken_at=now,
+        nodes=nodes,
+        samples=_samples(nodes, streams, now),
+        streams=streams,
+        proxies=proxies,
+        gaps=tuple(dict.fromkeys((*gaps, *deaf))),
+    )
+
+
+def _read(source: str, ask: Callable[[], T], now: datetime) -> T | Gap:
+    try:
+        return ask()
+    except ObservationError as error:
+        return Gap(source, GROUP, now, error.detail)
+
+
+def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Proxy | Gap:
+    """Read one balancer. Without addresses nobody could say which server is whose."""
+    source = f"haproxy:{stats.balancer}"
+    reading = _read(source, lambda: stats.read(backends), now)
+    if isinstance(reading, Gap) or all(server.ip for server in reading.servers):
+        return reading
+    return Gap(source, GROUP, now, "the stats page tells no addresses; add `stats show-legends` to it")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What there is to join an instance with. `deaf` is the first balancer that could not be read."""
+
+    heartbeats: Mapping[str, Heartbeat] | Gap
+    streams: Streams | Gap
+    servers: Mapping[str, list[Server]]
+    proxies: tuple[Proxy, ...]
+    deaf: Gap | None
+
+
+def _by_ip(proxies: Iterable[Proxy]) -> Mapping[str, list[Server]]:
+    servers: defaultdict[str, list[Server]] = defaultdict(list)
+    for proxy in proxies:
+        for server in proxy.servers:
+            servers[server.ip].append(server)
+    return servers
+
+
+def _node(instance: Instance, sources: _Sources) -> Node:
+    servers = sources.deaf or tuple(sources.servers.get(instance.ip, ()))
+    streams = sources.streams
+    return Node(
+        instance=instance,
+        heartbeat=_heartbeat(instance, sources.heartbeats),
+        servers=servers,
+        sessions=_sessions(instance, servers, sources.proxies),
+        publishers=streams if isinstance(streams, Gap) else streams.publishers.get(instance.ip, 0),
+    )
+
+
+def _heartbeat(instance: Instance, heartbeats: Mapping[str, Heartbeat] | Gap) -> Heartbeat | Gap | None:
+    """Take the ip's row if it was written after the launch: an address may be inherited from a dead node."""
+    if isinstance(heartbeats, Gap):
+        return heartbeats
+    row = heartbeats.get(instance.ip)
+    return row if row is not None and row.at >= instance.launched_at else None
+
+
+def _sessions(instance: Instance, servers: tuple[Server, ...] | Gap, proxies: Iterable[Proxy]) -> int | Gap:
+    """Count a node's sessions, unless a reload left some in a worker that the reading does not reach.
+
+    A reloaded HAProxy starts to count at zero while the old worker carries the streams on; only a node younger than
+    the worker is sure to have none there.
+    """
+    if isinstance(servers, Gap):
+        return servers
+    for proxy in proxies:
+        if not proxy.sees_old_workers and proxy.started_at > instance.launched_at:
+            return Gap(
+                f"haproxy:{proxy.balancer}",
+                instance.instance_id,
+                proxy.started_at,
+                "reloaded since the node's launch: older workers may carry sessions that only the master socket shows",
+            )
+    return sum(server.sessions + server.queued for server in servers)
+
+
+def _ask_directly(senses: Senses, policy: Policy, memory: Memory, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Ask the nodes over which a decision hangs: those that run, and that no balancer vouches for."""
+    unclear = {
+        node.instance.ip
+        for node in nodes
+        if node.instance.state is InstanceState.RUNNING and node.instance_id not in memory.drains and not _up(node)
+    }
+    if not unclear:
+        return nodes
+    answers = senses.probe.answers([(ip, policy.join.port) for ip in sorted(unclear)])
+    return tuple(
+        replace(node, answers=answers[node.instance.ip]) if node.instance.ip in answers else node for node in nodes
+    )
+
+
+def _up(node: Node) -> bool:
+    servers = node.servers
+    return (
+        not isinstance(servers, Gap) and bool(servers) and all(server.status is ServerStatus.UP for server in servers)
+    )
+
+
+def _samples(nodes: Iterable[Node], streams: Streams | Gap, now: datetime) -> Mapping[str, Mapping[str, Sample]]:
+    """Lay out every signal by source and node. A heartbeat's values are as old as the heartbeat."""
+    samples: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
+    for node in nodes:
+        subject, beat = node.instance_id, node.heartbeat
+        if isinstance(beat, Heartbeat) and beat.cpu_percent is not None:
+            samples["mongodb.node.cpu_percent"][subject] = Sample(beat.cpu_percent, beat.at)
+        if isinstance(beat, Heartbeat) and beat.memory_percent is not None:
+            samples["mongodb.node.memory_percent"][subject] = Sample(beat.memory_percent, beat.at)
+        if not isinstance(node.publishers, Gap):
+            samples["mongodb.node.publishers"][subject] = Sample(node.publishers, now)
+        if not isinstance(node.servers, Gap):
+            for key, sessions in _sessions_by_key(node.servers).items():
+                samples[key][subject] = Sample(sessions, now)
+    if not isinstance(streams, Gap):
+        samples["mongodb.viewers"][GROUP] = Sample(sum(streams.viewers.values()), now)
+    return samples
+
+
+def _sessions_by_key(servers: Iterable[Server]) -> Mapping[str, int]:
+    sums: defaultdict[str, int] = defaultdict(int)
+    for server in servers:
+        sums["haproxy.server.sessions"] += server.sessions
+        sums[f"haproxy.server.sessions:{server.backend}"] += server.sessions
+    return sums

@@ -1,0 +1,94 @@
+"""What nothing may override: not a rule, not a deadline, not a bug in the planner.
+
+The guard sees the finished plan and the facts, and strikes every step that would break an invariant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Decision, Phase, Reason
+from autoscaler.model.plan import Action, Drain, Launch, Plan, Terminate
+from autoscaler.model.snapshot import GROUP, Node
+
+_ENDED = frozenset({Phase.TERMINATING, Phase.STOPPED})
+_MOST_LOST_RATIO = 1 / 3
+"""Above this share of silent nodes the fault is more likely ours, or the network's, than theirs."""
+
+
+def guard(plan: Plan, view: View) -> Plan:
+    """Keep the steps that are safe; say why of each that is struck or cut."""
+    nodes = {node.instance_id: node for node in view.snapshot.nodes}
+    budget = _Budget(plan.decision, view)
+    kept: list[Action] = []
+    refusals: list[Reason] = []
+    for action in plan.actions:
+        allowed, why = action, ""
+        if isinstance(action, Terminate):
+            why = _why_not_end(action, nodes, plan.decision, view)
+        elif isinstance(action, Drain) and action.instance_id not in view.memory.drains:
+            why = budget.why_not_drain(nodes.get(action.instance_id))
+        elif isinstance(action, Launch) and action.why != "launch_unanswered":
+            allowed, why = budget.cut(action)
+        if why:
+            before = action.count if isinstance(action, Launch) else 1
+            after = allowed.count if isinstance(allowed, Launch) else 0
+            refusals.append(Reason(why, f"{type(action).__name__} {action.subject}", before=before, after=after))
+        if not why or (isinstance(allowed, Launch) and allowed.count):
+            kept.append(allowed)
+    return replace(plan, actions=tuple(kept), refusals=(*plan.refusals, *refusals))
+
+
+class _Budget:
+    """What one cycle may still do. Counts down as steps pass."""
+
+    def __init__(self, decision: Decision, view: View) -> None:
+        phases = Counter(decision.phases.values())
+        bounds = view.policy.bounds
+        listed = sum(count for phase, count in phases.items() if phase not in _ENDED)
+        surge = max(1, bounds.max // 10)
+        self._may_launch = max(0, bounds.max + surge - listed - decision.unseen)
+        self._may_drain = max(0, phases[Phase.IN_SERVICE] - bounds.min)
+
+    def why_not_drain(self, node: Node | None) -> str:
+        if node is None or node.publishers != 0:
+            return "publisher_live"
+        if self._may_drain == 0:
+            return "min_in_service"
+        self._may_drain -= 1
+        return ""
+
+    def cut(self, action: Launch) -> tuple[Launch, str]:
+        count = min(action.count, self._may_launch)
+        self._may_launch -= count
+        return replace(action, count=count), "" if count == action.count else "max_instances"
+
+
+def _why_not_end(action: Terminate, nodes: dict[str, Node], decision: Decision, view: View) -> str:
+    """Say why a node must not be terminated now, or nothing."""
+    node = nodes.get(action.instance_id)
+    phase = decision.phases.get(action.instance_id)
+    if node is None or any(gap.subject == GROUP and gap.source == "ec2" for gap in view.snapshot.gaps):
+        return "fleet_unknown"
+    if node.publishers != 0:
+        return "publisher_live"
+    checks: dict[Phase | None, Callable[[], str]] = {
+        Phase.DRAINED: lambda: "" if node.empty else "sessions_live",
+        Phase.FAILED_TO_JOIN: lambda: "was_in_service" if _entered_service(node, view) else "",
+        Phase.LOST: lambda: "too_many_lost" if _too_many_lost(decision) else "",
+    }
+    check = checks.get(phase)
+    return check() if check else "not_drained"
+
+
+def _entered_service(node: Node, view: View) -> bool:
+    return node.instance_id in view.memory.admitted or node.servers != ()
+
+
+def _too_many_lost(decision: Decision) -> bool:
+    phases = [phase for phase in decision.phases.values() if phase not in _ENDED]
+    lost = phases.count(Phase.LOST)
+    return lost > max(1, int(len(phases) * _MOST_LOST_RATIO))

@@ -1,0 +1,35 @@
+"""The plan of one cycle: capacity first, then departures."""
+
+from __future__ import annotations
+
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Decision
+from autoscaler.model.plan import Plan
+from autoscaler.plan.guard import guard
+from autoscaler.plan.removal import removals
+from autoscaler.plan.repair import clearances, departures, registrations
+from autoscaler.plan.slots import map_slots
+from autoscaler.plan.supply import supply, unanswered
+
+
+def plan(decision: Decision, view: View) -> Plan:
+    """Turn a decision into steps that may be taken. Without a list of instances there is nothing to plan on."""
+    if view.snapshot.lacks("ec2"):
+        return Plan(decision)
+    slots = map_slots(view)
+    admissions, unplaced = registrations(decision, view, slots)
+    additions, unaffordable = supply(decision, view, slots)
+    drains, protected = removals(decision, view)
+    draft = Plan(
+        decision,
+        actions=(
+            *admissions,
+            *unanswered(view),
+            *additions,
+            *drains,
+            *departures(decision, view),
+            *clearances(view, slots),
+        ),
+        refusals=(*unplaced, *unaffordable, *protected),
+    )
+    return guard(draft, view)

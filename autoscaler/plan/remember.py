@@ -1,0 +1,59 @@
+"""What a plan, and then its outcomes, add to the memory.
+
+The intent is saved before anything is done and the outcome after it, so that a crash in between repeats no launch and
+forgets no drain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
+from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Wake
+from autoscaler.plan.supply import STOCK_OUT_MEMORY
+
+
+def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
+    """Remember what is about to be done."""
+    drains = dict(memory.drains)
+    launches = {record.token: record for record in memory.launches}
+    for action in plan.actions:
+        if isinstance(action, Drain):
+            drains.setdefault(action.instance_id, DrainRecord(since=now))
+        elif isinstance(action, CancelDrain):
+            drains.pop(action.instance_id, None)
+        elif isinstance(action, Launch):
+            record = LaunchRecord(action.token, action.subnet, action.spec.instance_type, action.count, at=now)
+            launches.setdefault(action.token, record)
+    return replace(memory, drains=drains, launches=tuple(launches.values()))
+
+
+def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory:
+    """Remember what was done: which instances a launch brought, what is out of stock, and how the size changed."""
+    launches = {record.token: record for record in memory.launches}
+    stock_outs = dict(memory.stock_outs)
+    for outcome in outcomes:
+        action, result = outcome.action, outcome.result
+        if not isinstance(action, Launch):
+            continue
+        if isinstance(result, Done):
+            launches[action.token] = replace(launches[action.token], instance_ids=result.instance_ids)
+        elif not isinstance(result, Failed) or not result.retryable or result.error == "stock_out":
+            launches.pop(action.token, None)
+        if isinstance(result, Failed) and result.error == "stock_out":
+            stock_outs[f"{action.spec.instance_type}/{action.subnet}"] = now + STOCK_OUT_MEMORY
+    events = tuple(ScaleEvent(now, nodes) for nodes in map(_change, outcomes) if nodes)
+    return replace(memory, launches=tuple(launches.values()), stock_outs=stock_outs, events=(*memory.events, *events))
+
+
+def _change(outcome: Outcome) -> int:
+    action, result = outcome.action, outcome.result
+    if isinstance(result, Failed):
+        return 0
+    if isinstance(action, Launch):
+        return len(result.instance_ids) if isinstance(result, Done) else 0
+    if isinstance(action, Drain):
+        return -1 if action.why == "above_desired" else 0
+    return 1 if isinstance(action, CancelDrain | Wake) else 0

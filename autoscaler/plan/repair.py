@@ -1,0 +1,75 @@
+"""The next step in each node's life, whatever the decision: everything half done is picked up where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autoscaler.decide.classify import parked
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Decision, Phase, Reason
+from autoscaler.model.plan import Action, Deregister, Drain, Forget, Register, Terminate
+from autoscaler.model.snapshot import Gap, Node, ServerStatus
+from autoscaler.plan.slots import SlotMap, slot_name
+from autoscaler.plan.tokens import token
+
+_ENDS = {Phase.DRAINED: "drained", Phase.FAILED_TO_JOIN: "failed_to_join", Phase.LOST: "lost"}
+
+
+def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action], list[Reason]]:
+    """Put every node that joined into a slot: the one it has, or the next free one."""
+    free = iter(slots.free)
+    actions: list[Action] = []
+    waiting = 0
+    for node in view.snapshot.nodes:
+        if decision.phases[node.instance_id] is not Phase.JOINED or isinstance(node.servers, Gap):
+            continue
+        slot = slot_name(node) or next(free, None)
+        if slot is None:
+            waiting += 1
+        else:
+            actions.append(_register(node, slot, view))
+    if not waiting:
+        return actions, []
+    detail = f"{waiting} nodes joined and found no free {view.policy.slots} server in every backend"
+    return actions, [Reason("no_free_slot", detail, before=waiting, after=0)]
+
+
+def departures(decision: Decision, view: View) -> Iterator[Action]:
+    """Take draining nodes one step further, and end those that are done, lost, or never came."""
+    group, revision = view.snapshot.group, view.memory.revision
+    for node in view.snapshot.nodes:
+        phase = decision.phases[node.instance_id]
+        about = {"instance_id": node.instance_id, "ip": node.instance.ip}
+        if phase in _ENDS:
+            yield Terminate(token=token(group, revision, "end", node.instance_id), why=_ENDS[phase], **about)
+        elif phase is Phase.DRAINING and not isinstance(node.servers, Gap) and not parked(node):
+            places = view.policy.endpoints
+            if view.now - view.memory.drains[node.instance_id].since >= view.policy.drain.sticky_for:
+                key = token(group, revision, "park", node.instance_id)
+                yield Deregister(token=key, why="move_cookie_holders", endpoints=places, **about)
+            elif any(server.status is ServerStatus.UP for server in node.servers):
+                key = token(group, revision, "drain", node.instance_id)
+                yield Drain(token=key, why="drain_unfinished", endpoints=places, **about)
+
+
+def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
+    """Free the slots of instances that are gone."""
+    for slot, ip in slots.gone.items():
+        yield Forget(
+            token=token(view.snapshot.group, view.memory.revision, "forget", slot),
+            why="instance_gone",
+            slot=slot,
+            ip=ip,
+            endpoints=view.policy.endpoints,
+        )
+
+
+def _register(node: Node, slot: str, view: View) -> Register:
+    return Register(
+        token=token(view.snapshot.group, view.memory.revision, "register", node.instance_id),
+        why="joined",
+        instance_id=node.instance_id,
+        ip=node.instance.ip,
+        slot=slot,
+        endpoints=view.policy.endpoints,
+    )

@@ -1,0 +1,66 @@
+"""Which HAProxy slot is whose.
+
+A slot is a server line that the configuration declares in advance and that we point at a node at run time: the one
+strategy that works on every HAProxy version, deletes nothing and survives a reload. One name stands for one node in
+every backend of every balancer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from autoscaler.decide.view import View
+from autoscaler.model.snapshot import Node, Server, ServerStatus
+
+PARKING = ("127.0.0.1", 1)
+"""Where a free slot points: an address that refuses at once. 0.0.0.0 would mean the balancer itself."""
+
+_IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING})
+
+
+@dataclass(frozen=True, slots=True)
+class SlotMap:
+    """`of`: a node's ip to its slot. `free`: unused slots in order. `gone`: slots to the ip of an instance that is gone."""
+
+    of: dict[str, str]
+    free: tuple[str, ...]
+    gone: dict[str, str]
+
+
+def map_slots(view: View) -> SlotMap:
+    """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
+    lines: defaultdict[str, list[Server]] = defaultdict(list)
+    pattern = re.compile(re.escape(view.policy.slots) + r"\d+")
+    for proxy in view.snapshot.proxies:
+        for server in proxy.servers:
+            if pattern.fullmatch(server.name):
+                lines[server.name].append(server)
+    alive = {node.instance.ip for node in view.snapshot.nodes}
+    taken: dict[str, str] = {}
+    free: list[str] = []
+    gone: dict[str, str] = {}
+    for name, servers in sorted(lines.items(), key=lambda line: _number(line[0])):
+        ips = {server.ip for server in servers if not _parked(server)}
+        for ip in ips & alive:
+            taken.setdefault(ip, name)
+        lapsed = ips - alive
+        if not ips and len(servers) == view.places:
+            free.append(name)
+        elif lapsed and all(server.status in _IDLE for server in servers if server.ip in lapsed):
+            gone[name] = min(lapsed)
+    return SlotMap(taken, tuple(free), gone)
+
+
+def slot_name(node: Node) -> str:
+    """Name the server that the node has already, slot or not; empty when it has none, or when we cannot tell."""
+    return node.servers[0].name if isinstance(node.servers, tuple) and node.servers else ""
+
+
+def _parked(server: Server) -> bool:
+    return (server.ip, server.port) == PARKING and server.status is ServerStatus.MAINT
+
+
+def _number(name: str) -> int:
+    return int(name[len(name.rstrip("0123456789")) :])

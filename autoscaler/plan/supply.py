@@ -1,0 +1,126 @@
+"""Where more capacity comes from: draining nodes first, then stopped ones, then new ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from autoscaler.decide.view import View
+from autoscaler.model.decision import LEAVING, WARMING, Decision, Phase, Reason
+from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
+from autoscaler.model.snapshot import Node, ServerStatus
+from autoscaler.plan.slots import SlotMap, slot_name
+from autoscaler.plan.tokens import token
+
+STOCK_OUT_MEMORY = timedelta(minutes=3)
+"""How long an offering that had no capacity is left alone (Karpenter's offering cache keeps it as long)."""
+
+
+def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action], list[Reason]]:
+    """Plan `desired - current` more nodes, the fastest and cheapest first.
+
+    No node is launched that would find no slot: it would cost money and serve nobody.
+    """
+    wanted = max(0, decision.desired - decision.current)
+    actions: list[Action] = [_cancel(node, view) for node in _healthy_leaving(decision, view)[:wanted]]
+    stopped = [node for node in view.snapshot.nodes if decision.phases[node.instance_id] is Phase.STOPPED]
+    actions += [_wake(node, view) for node in stopped[: wanted - len(actions)]]
+    missing = wanted - len(actions)
+    affordable = min(missing, _room(decision, view, slots))
+    refusals = []
+    if affordable < missing:
+        detail = f"no free {view.policy.slots} server in every backend"
+        refusals.append(Reason("no_free_slot", detail, before=missing, after=affordable))
+    return [*actions, *launches(affordable, view)], refusals
+
+
+def _room(decision: Decision, view: View, slots: SlotMap) -> int:
+    """How many more nodes would find a slot. Unknown while no balancer can be read, and then nothing is held back."""
+    if not view.snapshot.proxies:
+        return view.policy.bounds.max
+    coming = sum(
+        node.instance.ip not in slots.of and decision.phases[node.instance_id] in WARMING
+        for node in view.snapshot.nodes
+    )
+    return max(0, len(slots.free) + len(slots.gone) - coming - decision.unseen)
+
+
+def launches(count: int, view: View) -> list[Action]:
+    """Spread `count` launches over the subnets of the first type that is in stock, the emptiest subnet first."""
+    rules, memory = view.policy.launch, view.memory
+    population = Counter(node.instance.subnet for node in view.snapshot.nodes)
+    for instance_type in rules.types or ("",):
+        subnets = [subnet for subnet in rules.subnets if f"{instance_type}/{subnet}" not in memory.stock_outs]
+        if not subnets:
+            continue
+        share: Counter[str] = Counter()
+        for _ in range(count):
+            share[min(subnets, key=lambda subnet: population[subnet] + share[subnet])] += 1
+        return [launch(view, subnet, instance_type, share[subnet]) for subnet in subnets if share[subnet]]
+    return []
+
+
+def launch(view: View, subnet: str, instance_type: str, count: int, known_token: str = "") -> Launch:
+    """Build one launch; `known_token` repeats an earlier one whose answer never came."""
+    rules, group = view.policy.launch, view.snapshot.group
+    return Launch(
+        token=known_token or token(group, view.memory.revision, "launch", f"{instance_type}/{subnet}"),
+        why="launch_unanswered" if known_token else "below_desired",
+        group=group,
+        spec=LaunchSpec(
+            launch_template=rules.launch_template,
+            image=rules.image,
+            instance_type=instance_type,
+            security_groups=rules.security_groups,
+            key_name=rules.key_name,
+            instance_profile=rules.instance_profile,
+        ),
+        subnet=subnet,
+        count=count,
+    )
+
+
+def unanswered(view: View) -> Iterator[Launch]:
+    """Repeat launches whose answer never came: the same token brings the same instances, not more of them."""
+    listed = {node.instance.token for node in view.snapshot.nodes}
+    for record in view.memory.launches:
+        if not record.instance_ids and record.token not in listed:
+            yield launch(view, record.subnet, record.instance_type, record.count, record.token)
+
+
+def _healthy_leaving(decision: Decision, view: View) -> list[Node]:
+    """List draining nodes that could serve again, the one with most sessions first."""
+    nodes = [node for node in view.snapshot.nodes if decision.phases[node.instance_id] in LEAVING]
+    able = [
+        node
+        for node in nodes
+        if slot_name(node)
+        and isinstance(node.servers, tuple)
+        and all(server.status is not ServerStatus.DOWN for server in node.servers)
+    ]
+    return sorted(able, key=lambda node: (-_count(node), node.instance_id))
+
+
+def _count(node: Node) -> int:
+    return node.sessions if isinstance(node.sessions, int) else 0
+
+
+def _cancel(node: Node, view: View) -> CancelDrain:
+    return CancelDrain(
+        token=token(view.snapshot.group, view.memory.revision, "undrain", node.instance_id),
+        why="below_desired",
+        instance_id=node.instance_id,
+        ip=node.instance.ip,
+        slot=slot_name(node),
+        endpoints=view.policy.endpoints,
+    )
+
+
+def _wake(node: Node, view: View) -> Wake:
+    return Wake(
+        token=token(view.snapshot.group, view.memory.revision, "wake", node.instance_id),
+        why="below_desired",
+        instance_id=node.instance_id,
+        ip=node.instance.ip,
+    )

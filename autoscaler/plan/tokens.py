@@ -1,0 +1,11 @@
+"""Idempotency tokens: the same step of the same cycle always has the same one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+
+def token(group: str, revision: int, kind: str, subject: str) -> str:
+    """Derive a token of 40 ASCII characters (EC2's ClientToken takes 64) from what makes the step that step."""
+    digest = sha256(f"{group}\0{revision}\0{kind}\0{subject}".encode()).hexdigest()
+    return f"{kind[:8]}-{digest[: 39 - len(kind[:8])]}"
