@@ -1,0 +1,170 @@
+"""What one HAProxy's servers do: read from its runtime socket, or from its statistics page when that is all there is.
+
+After a reload the new worker counts no session of the streams that live on in the old one, so a zero alone does not
+prove that a node is empty. With the master socket the old workers are asked too; without it `Proxy.sees_old_workers`
+is False and the caller may believe the count only for nodes launched after this worker started.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import requests
+
+from autoscaler.adapters.haproxy_rows import ServerRow, parse_stat
+from autoscaler.adapters.haproxy_socket import REPLY_BYTES, HaproxySocket
+from autoscaler.model.errors import ObservationError
+from autoscaler.model.snapshot import Proxy, Server, ServerStatus
+from autoscaler.ports import ProxyStats
+
+_Place = tuple[str, str, int]
+
+
+class SocketStats:
+    """Implements `ports.ProxyStats` on the runtime socket, of level operator or admin (`user` is shown no addresses).
+
+    `master` is the master process's own socket (`-S`), which alone reaches the workers that outlived a reload.
+    """
+
+    def __init__(self, balancer: str, socket: HaproxySocket, master: HaproxySocket | None = None) -> None:
+        """Keep the sockets; nothing is opened yet."""
+        self.balancer = balancer
+        self._socket = socket
+        self._master = master
+
+    def read(self, backends: Sequence[str]) -> Proxy:
+        """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
+        try:
+            rows = self._socket.stat(backends)
+            # After the rows: should a reload fall between the two, the start time is the later one, never the earlier.
+            info = self._socket.info()
+        except ObservationError as error:
+            raise ObservationError(f"haproxy:{self.balancer}", error.detail) from error
+        old = self._old_workers(backends, info.pid)
+        return Proxy(
+            self.balancer, info.version, info.pid, info.started_at,
+            servers=_joined(self.balancer, rows, old or {}),
+            sees_old_workers=old is not None,
+        )  # fmt: skip
+
+    def _old_workers(self, backends: Sequence[str], present: int) -> dict[int, list[ServerRow]] | None:
+        """Return the rows of each older worker by pid; None when nobody could tell."""
+        if self._master is None:
+            return None
+        try:
+            older = [pid for pid in self._master.workers() if pid != present]
+            return {pid: rows for pid in older if (rows := self._rows_of(self._master, pid, backends)) is not None}
+        except ObservationError:
+            return None
+
+    def _rows_of(self, master: HaproxySocket, pid: int, backends: Sequence[str]) -> list[ServerRow] | None:
+        try:
+            return master.stat(backends, worker=pid)
+        except ObservationError:
+            if pid in master.workers():
+                raise
+            return None  # it ended while we asked, and its sessions with it
+
+
+class HttpStats:
+    """Implements `ports.ProxyStats` on the statistics page over HTTP, as `;csv`.
+
+    The page names neither process nor start: `started_at` is the time of the reading, the latest it can be, so that
+    no count of it ever proves a node empty. Without `stats show-legends` in haproxy.cfg it shows no addresses, and
+    every `ip` is "".
+    """
+
+    def __init__(self, balancer: str, url: str, username: str = "", password: str = "", timeout_s: float = 3.0) -> None:
+        """`url` is the page as a browser opens it, without `;csv`; `timeout_s` bounds connect and each read."""
+        self.balancer = balancer
+        self._url = url.removesuffix(";csv") + ";csv"
+        self._auth = (username, password) if username else None
+        self._timeout_s = timeout_s
+
+    def read(self, backends: Sequence[str]) -> Proxy:
+        """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
+        try:
+            rows = [row for row in parse_stat(self._page()) if row.backend in set(backends)]
+        except ValueError as error:
+            raise ObservationError(f"haproxy:{self.balancer}", f"not a statistics page: {error}") from error
+        servers = tuple(_server(self.balancer, row, row.sessions, row.queued) for row in rows)
+        return Proxy(self.balancer, version="", pid=0, started_at=datetime.now(UTC), servers=servers)
+
+    def _page(self) -> str:
+        source = f"haproxy:{self.balancer}"
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # neither a proxy nor a .netrc has any business between us and the balancer
+                reply = session.get(
+                    self._url, auth=self._auth, timeout=self._timeout_s, allow_redirects=False, stream=True
+                )
+                body = _capped(reply.iter_content(262_144))
+        except requests.Timeout as error:
+            raise ObservationError(source, f"the statistics page did not answer in {self._timeout_s:g} s") from error
+        except requests.RequestException as error:
+            raise ObservationError(source, f"the statistics page cannot be reached: {type(error).__name__}") from error
+        if reply.status_code == requests.codes.unauthorized:
+            raise ObservationError(source, "the statistics page refuses this username and password (401)")
+        if reply.status_code != requests.codes.ok:
+            raise ObservationError(source, f"the statistics page answers {reply.status_code}")
+        return body.decode("utf-8", "replace")
+
+
+def _capped(chunks: Iterable[bytes]) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > REPLY_BYTES:
+            break  # the cut row makes it unreadable, which is what an endless page deserves
+    return bytes(body)
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackStats:
+    """Implements `ports.ProxyStats`: the first source, and the second only while the first does not answer."""
+
+    first: ProxyStats
+    second: ProxyStats
+
+    @property
+    def balancer(self) -> str:
+        """The name both sources go by."""
+        return self.first.balancer
+
+    def read(self, backends: Sequence[str]) -> Proxy:
+        """Raise ObservationError with both causes when neither answers."""
+        try:
+            return self.first.read(backends)
+        except ObservationError as first:
+            try:
+                return self.second.read(backends)
+            except ObservationError as second:
+                raise ObservationError(first.source, f"{first.detail}; {second.detail}") from second
+
+
+def _joined(balancer: str, rows: Iterable[ServerRow], old: dict[int, list[ServerRow]]) -> tuple[Server, ...]:
+    """Add the sessions of older workers to the server with the same backend and address.
+
+    What has no such server any more (its slot moved on, or left the file) becomes a server of its own, in maintenance
+    and named `worker-<pid>/<name>`, which no real server can be called: its node is not empty.
+    """
+    extra: dict[_Place, list[tuple[int, ServerRow]]] = defaultdict(list)
+    for pid, row in ((pid, row) for pid, old_rows in old.items() for row in old_rows):
+        if row.sessions + row.queued:
+            extra[row.backend, row.ip, row.port].append((pid, row))
+    servers = []
+    for row in rows:
+        more = [other for _, other in extra.pop((row.backend, row.ip, row.port), [])]
+        sessions = row.sessions + sum(other.sessions for other in more)
+        servers.append(_server(balancer, row, sessions, row.queued + sum(other.queued for other in more)))
+    for pid, row in (pair for pairs in extra.values() for pair in pairs):
+        gone = row._replace(name=f"worker-{pid}/{row.name}", status=ServerStatus.MAINT)
+        servers.append(_server(balancer, gone, row.sessions, row.queued))
+    return tuple(servers)
+
+
+def _server(balancer: str, row: ServerRow, sessions: int, queued: int) -> Server:
+    return Server(balancer, row.backend, row.name, row.ip, row.port, row.status, sessions, queued)
