@@ -1,0 +1,299 @@
+"""Instances in EC2: the only module that knows boto3.
+
+What is ours carries the tag `autoscaler:cluster`; `autoscaler:group` and `autoscaler:token` say which group and which
+launch. IAM conditions are no safeguard (an emulator cannot test them, and one missing condition lets everything
+through), so this module looks at the tags itself before it stops anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore import exceptions as vendor
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from autoscaler.model.errors import ActionError, ObservationError, StockOut
+from autoscaler.model.plan import Launch, LaunchSpec
+from autoscaler.model.snapshot import Instance, InstanceState
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, TagSpecificationTypeDef, TagTypeDef
+
+CLUSTER, GROUP, TOKEN = "autoscaler:cluster", "autoscaler:group", "autoscaler:token"
+
+ATTEMPTS = 2
+"""One retry bridges a dropped connection or one 503. More would outlast the cycle, which asks again anyway seconds
+later, with fresh facts and the same token."""
+
+CONNECT_TIMEOUT = timedelta(seconds=3)
+READ_TIMEOUT = timedelta(seconds=10)
+PAGE = 500
+"""Reservations a page. EC2 takes up to 1,000 and advises paging; half of that keeps a page well below a second."""
+
+STATES = [state.value for state in InstanceState if state is not InstanceState.TERMINATED]
+GONE = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
+UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+
+OFFERING_UNAVAILABLE = frozenset(
+    {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"}
+)
+"""Another subnet or type may well work now (`Unsupported`: the zone lacks the type). Karpenter's
+`unfulfillableCapacityErrorCodes` draws the same line."""
+
+KINDS: tuple[tuple[str, bool, str], ...] = (
+    # our code, whether the next cycle may try the same again, and EC2's codes
+    ("ec2_unauthorized", False, r"UnauthorizedOperation|AccessDenied.*|AuthFailure|OptInRequired|Blocked"),
+    ("ec2_unauthorized", False, r"InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient.*|MissingAuth.*"),
+    ("ec2_unauthorized", True, r"ExpiredToken.*|RequestExpired"),  # credentials rotate, clocks are set
+    ("ec2_throttled", True, r"RequestLimitExceeded|Throttling.*|RequestThrottled.*|EC2Throttled.*"),
+    ("ec2_quota", True, r"InstanceLimitExceeded|VcpuLimitExceeded|MaxSpotInstanceCountExceeded|VolumeLimitExceeded"),
+    ("ec2_not_found", False, r".*NotFound.*"),
+    ("ec2_token_reused", False, r"IdempotentParameterMismatch"),
+    ("ec2_unavailable", True, r"Internal.*|Unavailable|ServiceUnavailable|5\d\d"),
+)
+
+NO_CREDENTIALS = (
+    vendor.NoCredentialsError,
+    vendor.PartialCredentialsError,
+    vendor.CredentialRetrievalError,
+    vendor.TokenRetrievalError,
+    vendor.ProfileNotFound,
+)
+UNREACHABLE = (vendor.ConnectionError, vendor.HTTPClientError)  # refused, dropped, timed out, no such host, TLS
+
+
+def connect(
+    region: str, endpoint_url: str | None, *, read_only: bool, read_timeout: timedelta = READ_TIMEOUT
+) -> EC2Client:
+    """Make a client. It is safe to share between threads and reads credentials as every AWS tool does.
+
+    `read_only`: every operation but Describe* is refused with ActionError `read_only` before anything is sent. That is
+    what a dry run rests on.
+    """
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT.total_seconds(),
+        read_timeout=read_timeout.total_seconds(),
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+    with _translated("connect"):
+        client = boto3.session.Session().client("ec2", region_name=region, endpoint_url=endpoint_url, config=config)
+    if read_only:
+        client.meta.events.register_first("before-call.ec2", _refuse_writes)
+    client.meta.events.register_first("needs-retry.ec2.RunInstances", _stock_outs_are_final)  # type: ignore[arg-type]  # stubs: None
+    return client
+
+
+class Ec2Fleet:
+    """The port Fleet. `client` may be read-only."""
+
+    def __init__(self, client: EC2Client, cluster: str, *, page_size: int = PAGE) -> None:
+        """See only what is tagged with `cluster`."""
+        self._client = client
+        self._cluster = cluster
+        self._page_size = page_size
+
+    def instances(self, group: str) -> tuple[Instance, ...]:
+        """Return the group's instances, sorted by id; ObservationError `ec2` when they cannot be read."""
+        filters = [_tag_filter(CLUSTER, self._cluster), _tag_filter(GROUP, group)]
+        filters.append({"Name": "instance-state-name", "Values": STATES})
+        try:
+            with _translated("DescribeInstances"):
+                found = [_instance(item) for item in _describe(self._client, filters, self._page_size)]
+        except ActionError as error:
+            raise ObservationError("ec2", error.detail) from error
+        return tuple(sorted(found, key=lambda instance: instance.instance_id))
+
+
+class Ec2FleetControl:
+    """The port FleetControl. `user_data` is the boot script of every instance it launches."""
+
+    def __init__(self, client: EC2Client, cluster: str, user_data: str) -> None:
+        """Own what is tagged with `cluster`, and nothing else."""
+        self._client = client
+        self._cluster = cluster
+        self._user_data = user_data
+
+    def launch(self, action: Launch) -> tuple[str, ...]:
+        """Launch 1 to `action.count` instances. After any error the same token may be asked again.
+
+        EC2 keeps a token per zone and compares the parameters. When a restart changed them (a new boot script, say),
+        what the token launched before is found by its tag, so that it is never launched twice.
+        """
+        request = self._request(action.group, action.spec, action.subnet, action.token)
+        try:
+            with _translated("RunInstances"):
+                reply = self._client.run_instances(
+                    **request, MinCount=1, MaxCount=action.count, ClientToken=action.token
+                )
+        except ActionError as error:
+            launched = self._launched(action.token) if error.code == "ec2_token_reused" else ()
+            if launched:
+                return launched
+            raise
+        return tuple(item["InstanceId"] for item in reply["Instances"])
+
+    def rehearse(self, group: str, spec: LaunchSpec, subnet: str) -> None:
+        """Ask EC2 whether such a launch would be allowed (DryRun); ActionError with the reason when it would not."""
+        request = self._request(group, spec, subnet, "rehearsal")
+        try:
+            self._client.run_instances(**request, MinCount=1, MaxCount=1, DryRun=True)
+        except ClientError as error:
+            if _code(error) != "DryRunOperation":
+                raise _action_error("RunInstances", error) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise _action_error("RunInstances", error) from error
+
+    def wake(self, instance_id: str) -> None:
+        """Start a stopped instance of ours. ActionError `ec2_wrong_state` while it is still stopping, or gone."""
+        state = self._owned_state(instance_id)
+        if state in UP:
+            return
+        if state is not InstanceState.STOPPED:
+            retryable = state is InstanceState.STOPPING
+            raise ActionError("ec2_wrong_state", f"{instance_id} is {state or 'gone'}", retryable=retryable)
+        with _translated("StartInstances"):
+            self._client.start_instances(InstanceIds=[instance_id])
+
+    def terminate(self, instance_id: str) -> None:
+        """Terminate an instance of ours; gone already is success. ActionError `not_ours` without our cluster's tag."""
+        state = self._owned_state(instance_id)
+        if state is None or state in GONE:
+            return
+        with _translated("TerminateInstances"):
+            self._client.terminate_instances(InstanceIds=[instance_id])
+
+    def _owned_state(self, instance_id: str) -> InstanceState | None:
+        """Look an instance up and make sure that it is ours; None when EC2 does not know it."""
+        try:
+            with _translated("DescribeInstances"):
+                reply = self._client.describe_instances(InstanceIds=[instance_id])
+        except ActionError as error:
+            if error.code == "ec2_not_found":
+                return None
+            raise
+        item = reply["Reservations"][0]["Instances"][0]
+        if _tags(item).get(CLUSTER) != self._cluster:
+            raise ActionError("not_ours", f"{instance_id} lacks the tag {CLUSTER}={self._cluster}", retryable=False)
+        return InstanceState(item["State"]["Name"])
+
+    def _launched(self, token: str) -> tuple[str, ...]:
+        filters = [_tag_filter(CLUSTER, self._cluster), _tag_filter(TOKEN, token)]
+        with _translated("DescribeInstances"):
+            return tuple(sorted(item["InstanceId"] for item in _describe(self._client, filters, PAGE)))
+
+    def _request(self, group: str, spec: LaunchSpec, subnet: str, token: str) -> dict[str, Any]:
+        """Build what a launch and its rehearsal have in common."""
+        tags: list[TagTypeDef] = [
+            {"Key": "Name", "Value": f"{self._cluster}-{group}"},
+            {"Key": CLUSTER, "Value": self._cluster},
+            {"Key": GROUP, "Value": group},
+            {"Key": TOKEN, "Value": token},
+        ]
+        specifications: list[TagSpecificationTypeDef] = [
+            {"ResourceType": "instance", "Tags": tags},
+            {"ResourceType": "volume", "Tags": tags},
+        ]
+        request = {"SubnetId": subnet, "UserData": self._user_data, "TagSpecifications": specifications}
+        return request | _spec(spec)
+
+
+def _spec(spec: LaunchSpec) -> dict[str, Any]:
+    """Translate a LaunchSpec; what it leaves empty comes from the launch template's default version."""
+    template = "LaunchTemplateId" if spec.launch_template.startswith("lt-") else "LaunchTemplateName"
+    profile = "Arn" if spec.instance_profile.startswith("arn:") else "Name"
+    values: dict[str, Any] = {
+        "LaunchTemplate": {template: spec.launch_template} if spec.launch_template else None,
+        "ImageId": spec.image,
+        "InstanceType": spec.instance_type,
+        "SecurityGroupIds": list(spec.security_groups),
+        "KeyName": spec.key_name,
+        "IamInstanceProfile": {profile: spec.instance_profile} if spec.instance_profile else None,
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _describe(client: EC2Client, filters: list[FilterTypeDef], page_size: int) -> Iterator[InstanceTypeDef]:
+    pages = client.get_paginator("describe_instances").paginate(
+        Filters=filters, PaginationConfig={"PageSize": page_size}
+    )
+    for page in pages:
+        for reservation in page["Reservations"]:
+            yield from reservation["Instances"]
+
+
+def _instance(item: InstanceTypeDef) -> Instance:
+    """Map EC2's record. An instance that shuts down may have lost its address: `ip` is empty then."""
+    return Instance(
+        instance_id=item["InstanceId"],
+        ip=item.get("PrivateIpAddress", ""),
+        zone=item["Placement"]["AvailabilityZone"],
+        subnet=item.get("SubnetId", ""),
+        instance_type=item["InstanceType"],
+        launched_at=item["LaunchTime"],
+        state=InstanceState(item["State"]["Name"]),
+        token=_tags(item).get(TOKEN, ""),
+    )
+
+
+def _tags(item: InstanceTypeDef) -> Mapping[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
+
+
+def _tag_filter(key: str, value: str) -> FilterTypeDef:
+    """Filter by a tag's exact value: EC2 reads `*` and `?` in a filter as wildcards unless escaped."""
+    return {"Name": f"tag:{key}", "Values": [re.sub(r"([*?\\])", r"\\\1", value)]}
+
+
+def _refuse_writes(model: OperationModel, **_: object) -> None:
+    if not model.name.startswith("Describe"):
+        raise ActionError("read_only", f"{model.name} was refused: this client only reads", retryable=False)
+
+
+def _stock_outs_are_final(response: tuple[object, Mapping[str, Any]] | None, **_: object) -> bool | None:
+    """Stop botocore from repeating a stock-out, which comes with HTTP 500: another subnet is the better retry."""
+    code = response[1].get("Error", {}).get("Code") if response else None
+    return False if code in OFFERING_UNAVAILABLE else None
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        raise _action_error(operation, error) from error
+
+
+def _action_error(operation: str, error: Exception) -> ActionError:
+    """Translate botocore's errors into ours. The detail names the operation, which is the permission's name, too."""
+    if isinstance(error, ClientError):
+        return _refused(operation, _code(error), error.response["Error"].get("Message", ""))
+    if isinstance(error, NO_CREDENTIALS):
+        return ActionError("ec2_unauthorized", f"no AWS credentials: {error}")
+    if isinstance(error, vendor.ParamValidationError):
+        return ActionError("ec2_rejected", f"{operation}: {error}", retryable=False)
+    code = "ec2_unreachable" if isinstance(error, UNREACHABLE) else "ec2_unavailable"
+    return ActionError(code, f"{operation}: {error}")
+
+
+def _refused(operation: str, code: str, message: str) -> ActionError:
+    """Classify an answer of EC2's. The encoded authorization message is dropped: a kilobyte that nobody can read."""
+    sentence = message.partition(" Encoded authorization failure message:")[0]
+    if code in OFFERING_UNAVAILABLE:
+        return StockOut(sentence)
+    for kind, retryable, pattern in KINDS:
+        if re.fullmatch(pattern, code):
+            return ActionError(kind, f"{operation}: {code}: {sentence}", retryable=retryable)
+    return ActionError("ec2_rejected", f"{operation}: {code}: {sentence}", retryable=False)
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"].get("Code", "")
