@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
+from autoscaler.cycle.look_again import look_again
 from autoscaler.model.errors import ActionError
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import (
@@ -26,13 +27,16 @@ from autoscaler.model.plan import (
     Wake,
 )
 from autoscaler.plan.remember import intend, settle
-from autoscaler.ports import Hands
+from autoscaler.ports import Hands, Senses
+
+Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveExecutor:
-    """The executor that acts."""
+    """The executor that acts. `senses` are for the look that it takes again before it ends anything."""
 
+    senses: Senses
     hands: Hands
 
     def execute(self, plan: Plan, memory: Memory, now: datetime) -> tuple[tuple[Outcome, ...], Memory]:
@@ -70,31 +74,34 @@ class LiveExecutor:
         fleet, proxies = self.hands.fleet, self.hands.proxies
         match batch[0]:
             case Admission():
-                return proxies.admit(batch)
+                results: Iterable[Result] = proxies.admit(batch)
             case Drain():
-                return proxies.drain(batch)
+                results = proxies.drain(batch)
             case Deregister():
-                return proxies.park(batch)
+                results = proxies.park(batch)
             case Forget():
-                return proxies.free(batch)
+                results = proxies.free(batch)
             case Launch():
-                return [_attempt(lambda action=action: Done(fleet.launch(action))) for action in batch]
+                results = [_attempt(fleet.launch, action) for action in batch]
             case Wake():
-                return [_attempt(lambda action=action: _done(fleet.wake(action.instance_id))) for action in batch]
+                results = [_attempt(fleet.wake, action.instance_id) for action in batch]
             case Terminate():
-                return [_attempt(lambda action=action: _done(fleet.terminate(action.instance_id))) for action in batch]
-        raise AssertionError(batch[0])  # an action that nobody carries out is a bug
+                results = self._end(batch)
+            case unknown:
+                raise AssertionError(unknown)  # an action that nobody carries out is a bug
+        return results
+
+    def _end(self, batch: Sequence[Terminate]) -> Iterable[Result]:
+        """Terminate, after a second look: a publisher may have come past the balancers since the snapshot."""
+        busy = look_again(self.senses, batch)
+        return [busy.get(action.ip) or _attempt(self.hands.fleet.terminate, action.instance_id) for action in batch]
 
 
-def _attempt(step: Callable[[], Done]) -> Result:
+def _attempt(step: Callable[[Subject], tuple[str, ...] | None], subject: Subject) -> Result:
     try:
-        return step()
+        return Done(step(subject) or ())
     except ActionError as error:
         return _failed(error)
-
-
-def _done(_: None) -> Done:
-    return Done()
 
 
 def _failed(error: ActionError) -> Failed:

@@ -111,7 +111,9 @@ class Deregister(NodeAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminate(NodeAction):
-    """End the instance. The guard lets it pass only when nobody can be on it."""
+    """End the instance. The guard lets it pass only when nobody can be on it; `endpoints` are for the second look."""
+
+    endpoints: tuple[Endpoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,14 +36,14 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
 
 def departures(decision: Decision, view: View) -> Iterator[Action]:
     """Take draining nodes one step further, and end those that are done, lost, or never came."""
-    group, revision = view.snapshot.group, view.memory.revision
+    group, revision, places = view.snapshot.group, view.memory.revision, view.policy.endpoints
     for node in view.snapshot.nodes:
         phase = decision.phases[node.instance_id]
         about = {"instance_id": node.instance_id, "ip": node.instance.ip}
         if phase in _ENDS:
-            yield Terminate(token=token(group, revision, "end", node.instance_id), why=_ENDS[phase], **about)
+            key = token(group, revision, "end", node.instance_id)
+            yield Terminate(token=key, why=_ENDS[phase], endpoints=places, **about)
         elif phase is Phase.DRAINING and not isinstance(node.servers, Gap) and not parked(node):
-            places = view.policy.endpoints
             if view.now - view.memory.drains[node.instance_id].since >= view.policy.drain.sticky_for:
                 key = token(group, revision, "park", node.instance_id)
                 yield Deregister(token=key, why="move_cookie_holders", endpoints=places, **about)

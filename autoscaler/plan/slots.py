@@ -22,7 +22,7 @@ _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING}
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
-    """`of`: a node's ip to its slot. `free`: unused slots in order. `gone`: slots to the ip of an instance that is gone."""
+    """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused."""
 
     of: dict[str, str]
     free: tuple[str, ...]

@@ -1,0 +1,110 @@
+"""YAML 1.2 with line marks: every value knows where it stands, so that every complaint can say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from io import StringIO
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from autoscaler.model.errors import ConfigurationError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+_MOST_CHARACTERS = 262_144
+"""Nobody reviews a larger policy; reading stops being quick far above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One parsed file. `root` is what ruamel.yaml made of it, marks included."""
+
+    file: str
+    root: CommentedMap
+
+    def locate(self, path: Path) -> tuple[int, int]:
+        """Return line and column, from 1, of the deepest part of `path` that the file has."""
+        line, column = self.root.lc.line, self.root.lc.col
+        here: Any = self.root
+        for step in path:
+            if isinstance(here, CommentedMap) and step in here:
+                line, column = here.lc.key(step)
+            elif isinstance(here, CommentedSeq) and isinstance(step, int) and step < len(here):
+                line, column = here.lc.item(step)
+            else:
+                continue  # a step of pydantic's own, such as the name of a union's arm
+            here = here[step]
+        return line + 1, column + 1
+
+    def problem(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
+        """Say what is wrong at `path`."""
+        return Problem(self.file, *self.locate(path), code, message, hint)
+
+
+def parse(text: str, file: str) -> Document:
+    """Parse one file; raises ConfigurationError for broken YAML, a duplicate key, or anything but a mapping."""
+    if len(text) > _MOST_CHARACTERS:
+        raise ConfigurationError([Problem(file, 0, 0, "too-large", f"is longer than {_MOST_CHARACTERS} characters")])
+    try:
+        root = YAML(typ="rt", pure=True).load(StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        what = " ".join(str(error.problem or error.context or "cannot be read").split())
+        raise ConfigurationError([Problem(file, line, column, "yaml", what)]) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError([Problem(file, 0, 0, "yaml", " ".join(str(error).split())[:200])]) from error
+    if not isinstance(root, CommentedMap):
+        found = "nothing" if root is None else "a list or a single value"
+        raise ConfigurationError([Problem(file, 1, 1, "yaml", f"holds {found}; a mapping of keys is needed")])
+    return Document(file, root)
+
+
+def check(model: type[Model], document: Document) -> Model:
+    """Check a document against its model; raises ConfigurationError with every problem at once, in file order."""
+    try:
+        return model.model_validate(document.root)
+    except ValidationError as error:
+        problems = [_problem(model, document, entry) for entry in error.errors(include_url=False, include_input=False)]
+        raise ConfigurationError(sorted(problems, key=lambda p: (p.line, p.column, p.code))) from error
+
+
+def _problem(model: type[BaseModel], document: Document, entry: Mapping[str, Any]) -> Problem:
+    path: Path = entry["loc"]
+    key, name = ".".join(map(str, path)), str(path[-1]) if path else ""
+    match entry["type"]:
+        case "extra_forbidden":
+            known = _keys(model, path[:-1])
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
+            return document.problem(path, "unknown-key", f"unknown key {name!r}", hint if known else "")
+        case "missing":
+            return document.problem(path, "missing-key", f"{key} is required")
+        case kind:
+            return document.problem(path, kind.replace("_", "-"), f"{key}: {entry['msg']}" if key else entry["msg"])
+
+
+def _keys(annotation: Any, path: Sequence[str | int]) -> set[str]:  # noqa: ANN401 - an annotation can be anything
+    """Return the keys that are allowed at `path`, by walking the model's annotations."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        names = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
+        if not path:
+            return set(names)
+        return _keys(names.get(str(path[0])), path[1:])
+    rest = path[1:] if path and _is_container(annotation) else path
+    return {key for argument in _arguments(annotation) for key in _keys(argument, rest)}
+
+
+def _is_container(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything
+    return getattr(annotation, "__origin__", None) in (tuple, dict, list)
+
+
+def _arguments(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - an annotation can be anything
+    return (argument for argument in get_args(annotation) if argument is not Ellipsis)
