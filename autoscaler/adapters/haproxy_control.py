@@ -17,7 +17,6 @@ from typing import TypeVar
 from autoscaler.adapters.haproxy_rows import AdminState, ServerRow
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_steps import (
-    PARKING_IP,
     Slot,
     Stage,
     admission_step,
@@ -135,7 +134,7 @@ class HaproxyControl:
         return self._change(parks, _at_address, parking)
 
     def free(self, servers: Sequence[Forget]) -> list[Result]:
-        """See `ports.ProxyControl.free`. Skipped(`sessions_remain`) until the last session ended.
+        """See `ports.ProxyControl.free`. Skipped(`sessions_left`) until the last session ended.
 
         A slot that meanwhile serves another address is none of this step's business and is left alone.
         """
@@ -218,12 +217,13 @@ def _at_address(action: Drain | Deregister, views: Mapping[str, _View]) -> _Foun
 
 
 def _still_its_own(action: Forget, views: Mapping[str, _View]) -> _Found:
+    ip = _canonical(action.ip)
     slots = (
         (balancer, view.named.get((endpoint.backend, action.slot)))
         for balancer, view in views.items()
         for endpoint in action.endpoints
     )
-    return [(name, slot) for name, slot in slots if slot and slot.row.ip in {_canonical(action.ip), PARKING_IP}]
+    return [(balancer, slot) for balancer, slot in slots if slot and (slot.row.ip == ip or slot.parked)]
 
 
 def _read_back(pairs: _Found, step: Callable[[Slot], tuple[str, ...]]) -> Result:
@@ -231,7 +231,7 @@ def _read_back(pairs: _Found, step: Callable[[Slot], tuple[str, ...]]) -> Result
     if left:
         return Failed("haproxy_refused", f"{left[0][0]}: {left[0][1]!r} had no effect", retryable=True)
     if step is freeing and any(slot.in_use for _, slot in pairs):
-        return Skipped("sessions_remain")
+        return Skipped("sessions_left")
     return Done()
 
 

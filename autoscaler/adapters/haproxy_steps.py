@@ -53,6 +53,11 @@ class Slot:
         """Whether sessions or queued requests are on it, in this worker."""
         return self.row.sessions + self.row.queued > 0
 
+    @property
+    def parked(self) -> bool:
+        """Whether it points at the parking address, in whatever state."""
+        return (self.row.ip, self.row.port) == (PARKING_IP, PARKING_PORT)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -100,7 +105,7 @@ def _move(slot: Slot, ip: str, port: int) -> Step:
     row = slot.row
     if row.status is ServerStatus.MAINT and not slot.in_use:
         return Step(Stage.ACT, (f"set server {slot.path} addr {ip} port {port}",))
-    if (row.ip, row.port) == (PARKING_IP, PARKING_PORT):
+    if slot.parked:
         return Step(Stage.ACT, (f"set server {slot.path} state maint",))
     detail = f"{slot.path} is {row.status} with {row.sessions} sessions for {row.ip}:{row.port}"
     return Step(Stage.REFUSED, refusal=Failed("slot_occupied", detail, retryable=True))
@@ -128,6 +133,6 @@ def freeing(slot: Slot) -> tuple[str, ...]:
     """Empty a slot whose instance is gone: maintenance first, and the parking address once nobody is on it."""
     if slot.row.status is not ServerStatus.MAINT:
         return (f"set server {slot.path} state maint",)
-    if slot.in_use or (slot.row.ip, slot.row.port) == (PARKING_IP, PARKING_PORT):
+    if slot.in_use or slot.parked:
         return ()
     return (f"set server {slot.path} addr {PARKING_IP} port {PARKING_PORT}",)

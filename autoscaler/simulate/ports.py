@@ -183,22 +183,24 @@ class SimulatedProxyControl:
     def _set(self, ip: str, endpoints: Sequence[Endpoint], status: ServerStatus) -> Result:
         wanted = {(endpoint.backend, endpoint.port) for endpoint in endpoints}
         for key, server in self.world.servers.items():
-            if server.ip == ip and (server.backend, server.port) in wanted:
+            if server.ip != ip or (server.backend, server.port) not in wanted:
+                continue
+            if server.status is not ServerStatus.MAINT:  # a parked server never steps back to draining
                 self.world.servers[key] = replace(server, status=status)
         self.world.writes.append(f"{status.lower()} {ip}")
         return Done()
 
     def _free(self, forget: Forget) -> Result:
+        left = False
         for key, _ in self._slots(forget.slot, forget.endpoints):
             server = self.world.servers.get(key)
             if server is None or server.ip != forget.ip:
                 continue
-            if server.sessions:
-                self.world.servers[key] = replace(server, status=ServerStatus.MAINT)
-                return Skipped("sessions_left")
-            self.world.servers[key] = replace(server, ip=PARKED[0], port=PARKED[1], status=ServerStatus.MAINT)
+            ip, port = (server.ip, server.port) if server.sessions else PARKED
+            self.world.servers[key] = replace(server, ip=ip, port=port, status=ServerStatus.MAINT)
+            left = left or server.sessions > 0
         self.world.writes.append(f"free {forget.slot}")
-        return Done()
+        return Skipped("sessions_left") if left else Done()
 
 
 @dataclass

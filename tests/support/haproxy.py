@@ -18,10 +18,11 @@ from typing import ClassVar, TypeVar
 
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.plan import Deregister, Drain, Endpoint, Forget, Register
+from autoscaler.model.plan import Endpoint
 
 T = TypeVar("T")
 DEADLINE_S = 20.0
+SLOTS = 3
 
 GLOBAL = """
 global
@@ -92,10 +93,13 @@ class Haproxy:
     def pause(self) -> None:
         os.kill(self.socket().info().pid, signal.SIGSTOP)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._master.pid, signal.SIGKILL)  # a group of its own: this master and its workers
         self._master.wait()
+
+    def stop(self) -> None:
+        self.kill()
         shutil.rmtree(self.folder)
 
 
@@ -190,7 +194,7 @@ def get(port: int, cookie: str = "") -> tuple[int, str, str]:
 
 
 class Setup:
-    """One of the two common set-ups of an AMS cluster, with slots in every backend, on free ports.
+    """One of the two common set-ups of an AMS cluster, with SLOTS slots in every backend, on free ports.
 
     `tcp`: RTMP and HTTP are both passed through as TCP. `http`: HTTP is balanced as HTTP with a sticky backend for
     HLS (`cookie JSESSIONID prefix`) and without TLS, whose frontends change nothing for the servers.
@@ -198,10 +202,17 @@ class Setup:
 
     CHECK: ClassVar[str] = "check inter 200ms fall 2 rise 2"
 
-    def __init__(self, kind: str = "tcp", slots: int = 4, check: str = CHECK, extra: str = "") -> None:
-        self.kind, self._slots, self._check, self._extra = kind, slots, check, extra
+    def __init__(
+        self,
+        kind: str = "tcp",
+        *,
+        check: str = CHECK,
+        stats_extra: str = "",
+        node_ports: tuple[int, int] | None = None,
+    ) -> None:
+        self.kind, self._check, self._extra = kind, check, stats_extra
         self.rtmp, self.http, self.stats = free_port(), free_port(), free_port()  # where the balancer listens
-        self.node_ports = (free_port(), free_port())
+        self.node_ports = node_ports or (free_port(), free_port())
         self._nodes: dict[str, Node] = {}
         self._sessions: list[Session] = []
         self.haproxy = Haproxy(self.sections())
@@ -269,7 +280,7 @@ backend backend_http_sticky
         return "\n".join(
             f"    server slot{n} slot.invalid:1 disabled {self._check} init-addr last,127.0.0.1"
             + (f" cookie slot{n}" if cookies else "")
-            for n in range(1, self._slots + 1)
+            for n in range(1, SLOTS + 1)
         )
 
     def node(self, ip: str) -> Node:
@@ -282,21 +293,9 @@ backend backend_http_sticky
 
     def session(self) -> Session:
         """Open a long session to whichever node RTMP is balanced to."""
-        self._sessions.append(Session(self.rtmp))
-        return self._sessions[-1]
-
-    def register(self, ip: str, slot: str) -> Register:
-        return Register(token=f"t-{slot}", why="joined", instance_id=f"i-{slot}", ip=ip, slot=slot,
-                        endpoints=self.endpoints)  # fmt: skip
-
-    def drain(self, ip: str) -> Drain:
-        return Drain(token="t-drain", why="scale_in", instance_id=f"i-{ip}", ip=ip, endpoints=self.endpoints)
-
-    def park(self, ip: str) -> Deregister:
-        return Deregister(token="t-park", why="drained", instance_id=f"i-{ip}", ip=ip, endpoints=self.endpoints)
-
-    def forget(self, ip: str, slot: str) -> Forget:
-        return Forget(token="t-forget", why="gone", slot=slot, ip=ip, endpoints=self.endpoints)
+        session = Session(self.rtmp)
+        self._sessions.append(session)
+        return session
 
     def close(self) -> None:
         for session in self._sessions:

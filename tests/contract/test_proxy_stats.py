@@ -1,0 +1,94 @@
+"""What every ProxyStats promises: the socket, the page over HTTP, and the simulated balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from autoscaler.model.errors import ObservationError
+from autoscaler.model.snapshot import ServerStatus
+from tests.support.haproxy import SLOTS, until
+from tests.support.proxies import (
+    BACKENDS,
+    BALANCER,
+    RealRig,
+    Rig,
+    SimulatedRig,
+    drain,
+    park,
+    register,
+    serve,
+    sessions,
+    statuses,
+)
+
+
+@pytest.fixture(params=["socket", "page", "simulated"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    made: Rig = SimulatedRig() if request.param == "simulated" else RealRig(over_http=request.param == "page")
+    yield made
+    made.close()
+
+
+def test_every_server_of_the_asked_backends_and_no_other_is_read(rig: Rig) -> None:
+    proxy = rig.stats.read(BACKENDS[:2])
+    assert rig.stats.balancer == proxy.balancer == BALANCER
+    assert sorted((server.backend, server.name) for server in proxy.servers) == sorted(
+        (backend, f"slot{n}") for backend in BACKENDS[:2] for n in range(1, SLOTS + 1)
+    )
+    assert {server.balancer for server in proxy.servers} == {BALANCER}
+
+
+def test_a_backend_that_does_not_exist_has_no_servers(rig: Rig) -> None:
+    assert rig.stats.read(["backend_nowhere"]).servers == ()
+    assert len(rig.stats.read(["backend_nowhere", BACKENDS[0]]).servers) == SLOTS
+
+
+def test_no_backends_are_no_servers(rig: Rig) -> None:
+    assert rig.stats.read([]).servers == ()
+
+
+def test_statuses_follow_a_node_through_its_life(rig: Rig) -> None:
+    assert statuses(rig, "slot1") == {ServerStatus.MAINT}
+    ip = serve(rig)
+    assert statuses(rig, "slot1") == {ServerStatus.UP}
+    rig.control.drain([drain(rig, ip)])
+    assert statuses(rig, "slot1") == {ServerStatus.DRAIN}
+    rig.control.park([park(rig, ip)])
+    assert statuses(rig, "slot1") == {ServerStatus.MAINT}
+
+
+def test_a_node_without_a_passed_check_is_neither_up_nor_drained(rig: Rig) -> None:
+    rig.control.admit([register(rig, rig.silent(), "slot1")])
+    assert statuses(rig, "slot1") <= {ServerStatus.CHECKING, ServerStatus.DOWN}
+
+
+def test_sessions_are_counted_where_they_are(rig: Rig) -> None:
+    serve(rig, "slot1")
+    serve(rig, "slot2")
+    held = [rig.hold() for _ in range(3)]
+    by_ip = {
+        server.ip: server.sessions
+        for server in rig.stats.read(BACKENDS[:1]).servers
+        if server.status is ServerStatus.UP
+    }
+    assert {ip: count for ip, count in by_ip.items() if count} == {ip: held.count(ip) for ip in held}
+    rig.hang_up()
+    assert sessions(rig, "slot1") + sessions(rig, "slot2") == 0
+
+
+def test_the_start_is_aware_and_not_in_the_future(rig: Rig) -> None:
+    assert rig.stats.read([]).started_at <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_dead_balancer_is_named_as_the_source(rig: Rig) -> None:
+    rig.die()
+
+    def refused() -> str:
+        with pytest.raises(ObservationError) as error:
+            rig.stats.read(BACKENDS)
+        return error.value.source
+
+    assert until(refused, "it still answers") == f"haproxy:{BALANCER}"
