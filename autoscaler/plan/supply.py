@@ -12,6 +12,7 @@ from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
 from autoscaler.model.snapshot import Node, ServerStatus
 from autoscaler.plan.slots import SlotMap, slot_name
 from autoscaler.plan.tokens import token
+from autoscaler.policy.schema import LaunchRules, Policy
 
 STOCK_OUT_MEMORY = timedelta(minutes=3)
 """How long an offering that had no capacity is left alone (Karpenter's offering cache keeps it as long)."""
@@ -63,21 +64,30 @@ def launches(count: int, view: View) -> list[Action]:
 
 def launch(view: View, subnet: str, instance_type: str, count: int, known_token: str = "") -> Launch:
     """Build one launch; `known_token` repeats an earlier one whose answer never came."""
-    rules, group = view.policy.launch, view.snapshot.group
+    group = view.snapshot.group
     return Launch(
         token=known_token or token(group, view.memory.revision, "launch", f"{instance_type}/{subnet}"),
         why="launch_unanswered" if known_token else "below_desired",
         group=group,
-        spec=LaunchSpec(
-            launch_template=rules.launch_template,
-            image=rules.image,
-            instance_type=instance_type,
-            security_groups=rules.security_groups,
-            key_name=rules.key_name,
-            instance_profile=rules.instance_profile,
-        ),
+        spec=_spec(view.policy.launch, instance_type),
         subnet=subnet,
         count=count,
+    )
+
+
+def first_choice(policy: Policy) -> LaunchSpec:
+    """Return what would be launched while everything is in stock."""
+    return _spec(policy.launch, next(iter(policy.launch.types), ""))
+
+
+def _spec(rules: LaunchRules, instance_type: str) -> LaunchSpec:
+    return LaunchSpec(
+        launch_template=rules.launch_template,
+        image=rules.image,
+        instance_type=instance_type,
+        security_groups=rules.security_groups,
+        key_name=rules.key_name,
+        instance_profile=rules.instance_profile,
     )
 
 

@@ -1,0 +1,50 @@
+"""The command line: names the commands and turns our errors into one line each and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from autoscaler.cli.demo import demo
+from autoscaler.cli.plan import plan
+from autoscaler.cli.run import run
+from autoscaler.cli.status import status
+from autoscaler.cli.validate import validate
+from autoscaler.model.errors import AutoscalerError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
+)
+for command in (run, plan, validate, status, demo):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the flag so
+    if wanted:
+        typer.echo(version("ams-autoscaler"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold the options that need no command."""
+
+
+def main() -> None:
+    """Run the command; what we know to go wrong is one line on stderr, never a traceback."""
+    try:
+        app()
+    except AutoscalerError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,75 @@
+"""`autoscaler run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from autoscaler.adapters.journal import StructlogJournal, configure_logging
+from autoscaler.adapters.policy_files import PolicyFiles
+from autoscaler.cli.options import Config
+from autoscaler.cycle.dry_run import DryRunExecutor
+from autoscaler.model.errors import ActionError, AutoscalerError, ObservationError
+from autoscaler.model.report import CycleReport
+from autoscaler.runtime.daemon import Daemon, KeptMemory
+from autoscaler.runtime.preflight import preflight
+from autoscaler.runtime.settings import Settings, load_settings
+from autoscaler.runtime.wiring import Watching, acting, watching
+
+
+def run(
+    config: Config = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Run one cycle and end.")] = False,
+) -> None:
+    """Keep the cluster the right size until SIGTERM. SIGHUP reloads the policies; a bad change keeps the last good."""
+    configure_logging(sys.stderr)
+    settings = load_settings(config)
+    with watching(settings) as base, _dry(settings, base) if dry_run else _live(settings, base) as daemon:
+        if once:
+            raise typer.Exit(_exit_code(daemon.cycle()))
+        raise typer.Exit(daemon.run(settings.cycle, settings.give_up_after))
+
+
+@contextmanager
+def _live(settings: Settings, base: Watching) -> Iterator[Daemon]:
+    source = PolicyFiles(settings.policies)
+    policies = source.load()
+    hands = acting(settings, base)
+    _stop_on(preflight(policies, base, hands))
+    yield Daemon(base.senses, hands.executor, hands.hands.store, source, hands.hands.journal.cycle)
+
+
+@contextmanager
+def _dry(settings: Settings, base: Watching) -> Iterator[Daemon]:
+    source = PolicyFiles(settings.policies)
+    _stop_on(preflight(source.load(), base, None))
+    memories, journal = KeptMemory(base.memories), StructlogJournal()
+
+    def publish(report: CycleReport) -> None:
+        memories.keep(report)
+        for outcome in report.outcomes:
+            journal.outcome(report.decision.group, outcome)
+        journal.cycle(report)
+
+    yield Daemon(base.senses, DryRunExecutor(), memories, source, publish)
+
+
+def _stop_on(errors: Sequence[AutoscalerError]) -> None:
+    """End with the first error's exit code, after one line for each."""
+    if not errors:
+        return
+    for error in errors[1:]:
+        typer.echo(str(error), err=True)
+    raise errors[0]
+
+
+def _exit_code(reports: list[CycleReport]) -> int:
+    if any(report.failures for report in reports):
+        return ActionError.exit_code
+    return ObservationError.exit_code if any(report.snapshot.gaps for report in reports) else 0

@@ -1,0 +1,126 @@
+"""The daemon: cycles at an interval until a signal, or until nothing works any more."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from autoscaler.cycle.cycle import Executor, run_cycle
+from autoscaler.model.errors import AutoscalerError, ConfigurationError, ObservationError
+from autoscaler.model.memory import Memory
+from autoscaler.model.report import CycleReport
+from autoscaler.policy.schema import Policy
+from autoscaler.ports import MemoryReader, PolicySource, Senses
+from autoscaler.runtime.schedule import LATE, Schedule
+
+Publish = Callable[[CycleReport], None]
+
+
+class KeptMemory:
+    """A dry run's memory: begins with what the daemon remembers, and is kept in this process only."""
+
+    def __init__(self, reader: MemoryReader) -> None:
+        """Read through `reader` once for each group."""
+        self._reader = reader
+        self._kept: dict[str, Memory] = {}
+
+    def load(self, group: str) -> Memory:
+        """Return what was kept, or else what the live daemon remembers."""
+        return self._kept.get(group) or self._reader.load(group)
+
+    def keep(self, report: CycleReport) -> None:
+        """Keep a cycle's memory for the next."""
+        self._kept[report.snapshot.group] = report.memory
+
+
+class Daemon:
+    """Runs every group's cycle. A group that fails costs the others nothing."""
+
+    def __init__(
+        self, senses: Senses, executor: Executor, memories: MemoryReader, source: PolicySource, publish: Publish
+    ) -> None:
+        """Load the policies; raises ConfigurationError. `publish` gets every report."""
+        self._senses = senses
+        self._executor = executor
+        self._memories = memories
+        self._source = source
+        self._publish = publish
+        self._policies: tuple[Policy, ...] = source.load()
+        self._log = structlog.stdlib.get_logger("autoscaler")
+        self._reload_wanted = threading.Event()
+        self._stop_wanted = threading.Event()
+        self._failed_in_a_row = 0
+        self._exit_code = 0
+
+    def cycle(self) -> list[CycleReport]:
+        """Run one cycle of every group; raises the first failure when all groups had their turn."""
+        if self._reload_wanted.is_set():
+            self._reload_wanted.clear()
+            self._reload()
+        reports: list[CycleReport] = []
+        failures: list[AutoscalerError] = []
+        for policy in self._policies:
+            try:
+                reports.append(self._run(policy))
+            except AutoscalerError as error:
+                self._log.error("cycle_failed", group=policy.group, error=str(error))
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return reports
+
+    def run(self, every: timedelta, give_up_after: int) -> int:
+        """Run cycles until SIGTERM or SIGINT, which let the running one finish. Returns the exit code.
+
+        SIGHUP reloads the policies before the next cycle. `give_up_after` failed cycles in a row end the process with
+        the last failure's exit code, for a supervisor to start it anew.
+        """
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._stop_wanted.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._reload_wanted.set())
+        schedule = Schedule(self._once, every, lambda trouble: self._trouble(trouble, give_up_after))
+        groups = [policy.group for policy in self._policies]
+        self._log.info("started", groups=groups, cycle_s=every.total_seconds(), executor=type(self._executor).__name__)
+        schedule.start()
+        self._stop_wanted.wait()
+        schedule.stop()
+        self._log.info("stopped", exit_code=self._exit_code)
+        return self._exit_code
+
+    def _once(self) -> None:
+        self.cycle()
+        self._failed_in_a_row = 0
+
+    def _run(self, policy: Policy) -> CycleReport:
+        report = run_cycle(self._senses, self._executor, policy, self._memories.load(policy.group))
+        self._publish(report)
+        if report.snapshot.lacks("ec2"):
+            gap = next(gap for gap in report.snapshot.gaps if gap.source == "ec2")
+            raise ObservationError(gap.source, gap.detail)
+        return report
+
+    def _reload(self) -> None:
+        """Take all policies anew, or keep all the last good ones."""
+        try:
+            self._policies = self._source.load()
+        except ConfigurationError as error:
+            for problem in error.problems:
+                self._log.error("policy_reload_failed", problem=str(problem))
+            return
+        self._log.info("policies_reloaded", groups=[policy.group for policy in self._policies])
+
+    def _trouble(self, trouble: BaseException | str, give_up_after: int) -> None:
+        if trouble == LATE:
+            self._log.warning("cycle_late")
+            return
+        if not isinstance(trouble, AutoscalerError):
+            self._log.error("cycle_crashed", exc_info=trouble)
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= give_up_after:
+            self._exit_code = trouble.exit_code if isinstance(trouble, AutoscalerError) else 1
+            self._log.error("giving_up", failed_in_a_row=self._failed_in_a_row, exit_code=self._exit_code)
+            self._stop_wanted.set()
