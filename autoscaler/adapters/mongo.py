@@ -6,6 +6,7 @@ Every call is bounded: pymongo waits for ever on a server that is stopped or par
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -39,14 +40,16 @@ def connect(uri: str, *, timeout: timedelta = DEFAULT_TIMEOUT) -> Client:
     """
     milliseconds = timeout / timedelta(milliseconds=1)
     try:
-        return pymongo.MongoClient(
-            uri,
-            timeoutMS=milliseconds,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            appname="autoscaler",
-        )
-    except (PyMongoError, ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # pymongo only warns of an unknown option, and ignores it
+            return pymongo.MongoClient(
+                uri,
+                timeoutMS=milliseconds,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                appname="autoscaler",
+            )
+    except (PyMongoError, ValueError, TypeError, UserWarning) as error:
         raise ConfigurationError([_unusable(error)]) from None  # the vendor's message may quote parts of the password
 
 
@@ -89,7 +92,7 @@ def explain(error: Exception) -> str:
         return "the user lacks a permission (code 13)"  # MongoDB's own message quotes the whole command
     text = _DRIVER_NOISE.split(redact(str(error)), maxsplit=1)[0].replace("\n", " ")
     code = f" (code {error.code})" if isinstance(error, OperationFailure) and error.code is not None else ""
-    return f"{type(error).__name__}: {text[:_LONGEST]}{code}"
+    return f"{type(error).__name__}: {text[:_LONGEST].strip()}{code}"
 
 
 def redact(text: str) -> str:

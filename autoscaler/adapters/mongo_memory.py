@@ -1,10 +1,14 @@
-"""What the cycles remember, kept in MongoDB: one document a group, replaced only by who read its present revision."""
+"""What the cycles remember, kept in MongoDB: one document a group, replaced only by who read its present revision.
+
+The memory is one JSON text in its document. Its keys hold dots (`c7i.xlarge/subnet-a`), which field names of MongoDB
+before 5.0 do not take everywhere.
+"""
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
 
 from pymongo import ReadPreference
 from pymongo.collection import Collection
@@ -42,12 +46,12 @@ class MongoMemoryReader:
             ObservationError: MongoDB cannot be read, or holds what this version cannot read.
         """
         with reading(self._client):
-            row = self._rows.find_one({"_id": group}, {"_id": 0})
+            row = self._rows.find_one({"_id": group})
         if row is None:
             return Memory()
         try:
-            return from_plain(Memory, row)
-        except Malformed as error:
+            return replace(from_plain(Memory, json.loads(row["memory"])), revision=row["revision"])
+        except (KeyError, TypeError, json.JSONDecodeError, Malformed) as error:
             raise ObservationError(SOURCE, f"cannot read the memory of group {group!r}: {error}") from error
 
 
@@ -66,7 +70,7 @@ class MongoMemoryStore(MongoMemoryReader):
             if memory.revision == 0:
                 self._make_row(group)
             known = {"_id": group, "revision": memory.revision}
-            found = self._rows.replace_one(known, cast("dict[str, Any]", to_plain(saved))).matched_count
+            found = self._rows.replace_one(known, _document(saved)).matched_count
         if not found:
             raise StateConflict(group)
         return saved
@@ -74,4 +78,8 @@ class MongoMemoryStore(MongoMemoryReader):
     def _make_row(self, group: str) -> None:
         """Make the row that the first savers then compete for: of two upserts, both may believe that they won."""
         with suppress(DuplicateKeyError):
-            self._rows.insert_one({"_id": group, **cast("dict[str, Any]", to_plain(Memory()))})
+            self._rows.insert_one({"_id": group, **_document(Memory())})
+
+
+def _document(memory: Memory) -> Document:
+    return {"revision": memory.revision, "memory": json.dumps(to_plain(memory))}

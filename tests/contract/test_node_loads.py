@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -84,14 +85,15 @@ class SimulatedRig:
 
 
 @pytest.fixture(params=["mongo", "simulated"])
-def rig(request: pytest.FixtureRequest) -> object:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "simulated":
         world = World(now=NOW)
-        return SimulatedRig(world, SimulatedNodeLoads(world))
+        yield SimulatedRig(world, SimulatedNodeLoads(world))
+        return
     client = request.getfixturevalue("mongo_client")
     made = MongoRig(client, request.getfixturevalue("mongo_database"))
-    request.addfinalizer(lambda: made.close(client))
-    return made
+    yield made
+    made.close(client)
 
 
 def test_nobody_wrote_anything_yet(rig: Rig) -> None:

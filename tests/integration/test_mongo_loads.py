@@ -56,7 +56,9 @@ def test_query_time(loads: MongoLoads, mongo_database: Database[Document], store
 
 
 def test_null_is_as_good_as_absent(loads: MongoLoads, mongo_database: Database[Document]) -> None:
-    mongo_database.clusternode.insert_one({**cluster_node(IP), "cpu": None, "memory": None, "note": "x", "master": True})
+    mongo_database.clusternode.insert_one(
+        {**cluster_node(IP), "cpu": None, "memory": None, "note": "x", "master": True}
+    )
     beat = loads.heartbeats()[IP]
     assert (beat.cpu_percent, beat.memory_percent) == (None, None)
 

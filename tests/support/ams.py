@@ -15,7 +15,14 @@ def epoch_ms(at: datetime) -> int:
 
 def cluster_node(ip: str, *, at: datetime = NOW, cpu: object = "37", memory: object = "6800/16031") -> dict[str, Any]:
     """Make a row of `clusternode`. What is None is not stored, as AMS does it."""
-    row = {"_id": uuid4().hex, "_t": "ClusterNode", "ip": ip, "lastUpdateTime": epoch_ms(at), "cpu": cpu, "memory": memory}
+    row = {
+        "_id": uuid4().hex,
+        "_t": "ClusterNode",
+        "ip": ip,
+        "lastUpdateTime": epoch_ms(at),
+        "cpu": cpu,
+        "memory": memory,
+    }
     return {field: value for field, value in row.items() if value is not None}
 
 

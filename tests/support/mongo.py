@@ -42,6 +42,7 @@ class MongoServer:
     def freeze(self) -> None:
         """Partition it from everybody: connections stay open and nothing is answered."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # until all its threads stand still, lest one still answers
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)

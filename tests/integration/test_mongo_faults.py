@@ -1,0 +1,206 @@
+"""MongoDB refuses, hangs, is gone: a clear error, in bounded time, without a secret."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from pymongo.database import Database
+
+from autoscaler.adapters.clock import SystemClock
+from autoscaler.adapters.mongo import Client, Document, connect, ping, redact
+from autoscaler.adapters.mongo_journal import MongoJournal
+from autoscaler.adapters.mongo_loads import MongoLoads
+from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
+from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError
+from autoscaler.model.memory import Memory
+from tests.support.ams import NOW, broadcast, cluster_node
+from tests.support.mongo import MongoServer, failing, free_port, mongo_server, require_executable
+from tests.support.records import ACTIONS
+
+SECRET = "s3cr3t-pass"
+WITHIN = timedelta(seconds=1)
+
+
+class Call(NamedTuple):
+    """A call, the server's command behind it, and the error that it ends in."""
+
+    command: str
+    make: Callable[[Client, str], object]
+    error: type[AutoscalerError]
+
+
+def heartbeats(client: Client, database: str) -> object:
+    return MongoLoads(client, database, [database]).heartbeats()
+
+
+def streams(client: Client, database: str) -> object:
+    return MongoLoads(client, database, [database]).streams(NOW)
+
+
+def load(client: Client, database: str) -> object:
+    return MongoMemoryReader(client[database]).load("edge")
+
+
+def save(client: Client, database: str) -> object:
+    return MongoMemoryStore(client[database]).save("edge", Memory())
+
+
+def intent(client: Client, database: str) -> object:
+    MongoJournal(client[database], SystemClock()).intent("edge", ACTIONS[0])
+    return None
+
+
+CALLS = [
+    Call("find", heartbeats, ObservationError),
+    Call("aggregate", streams, ObservationError),
+    Call("find", load, ObservationError),
+    Call("update", save, ActionError),
+    Call("insert", intent, ActionError),
+]
+every_call = pytest.mark.parametrize("call", CALLS, ids=[call.make.__name__ for call in CALLS])
+
+
+@pytest.fixture
+def database(mongo_database: Database[Document]) -> str:
+    """Fill a database with one of everything, and name it."""
+    mongo_database.clusternode.insert_one(cluster_node("10.0.0.1"))
+    mongo_database.broadcast.insert_one(broadcast("10.0.0.1"))
+    return mongo_database.name
+
+
+@pytest.fixture
+def hasty_client(mongo_uri: str) -> Iterator[Client]:
+    """A client for what fails anyway: the driver tries again until the timeout."""
+    with connect(mongo_uri, timeout=WITHIN / 2) as client:
+        yield client
+
+
+@every_call
+@pytest.mark.parametrize(("code", "told"), [(112, "112"), (262, "time limit|262"), (16500, "16500"), (13, "permission")])
+def test_an_error_code_is_an_error(
+    mongo_uri: str, hasty_client: Client, database: str, call: Call, code: int, told: str
+) -> None:
+    with failing(mongo_uri, call.command, errorCode=code), pytest.raises(call.error, match=told):
+        call.make(hasty_client, database)
+
+
+@every_call
+def test_connections_that_keep_closing_are_an_error(
+    mongo_uri: str, hasty_client: Client, database: str, call: Call
+) -> None:
+    with failing(mongo_uri, call.command, closeConnection=True), pytest.raises(call.error, match="mongodb"):
+        call.make(hasty_client, database)
+
+
+@every_call
+def test_one_closed_connection_is_nobodys_business(
+    mongo_uri: str, mongo_client: Client, database: str, call: Call
+) -> None:
+    with failing(mongo_uri, call.command, times=1, closeConnection=True):
+        call.make(mongo_client, database)
+
+
+def test_a_save_whose_answer_was_lost_is_saved_once(mongo_uri: str, mongo_client: Client, database: str) -> None:
+    store = MongoMemoryStore(mongo_client[database])
+    first = store.save("edge", Memory())
+    with failing(mongo_uri, "update", times=1, closeConnection=True):
+        assert store.save("edge", first).revision == 2
+    assert store.load("edge").revision == 2
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[MongoServer]:
+    """A server that may be frozen: nobody else uses it."""
+    require_executable()
+    with mongo_server() as server:
+        yield server
+
+
+@every_call
+def test_a_partition_is_an_error_in_bounded_time_and_heals(own_server: MongoServer, call: Call) -> None:
+    with connect(own_server.uri, timeout=WITHIN) as client:
+        ping(client)
+        own_server.freeze()
+        began = time.monotonic()
+        try:
+            with pytest.raises(call.error, match="mongodb"):
+                call.make(client, "cluster")
+        finally:
+            own_server.thaw()
+        assert time.monotonic() - began < 10 * WITHIN.total_seconds()  # it would be 20 s and more without our timeout
+    with connect(own_server.uri) as client:
+        call.make(client, f"healed_{call.make.__name__}")
+
+
+def test_all_applications_together_have_one_timeout(own_server: MongoServer) -> None:
+    with connect(own_server.uri, timeout=WITHIN) as client:
+        ping(client)
+        own_server.freeze()
+        began = time.monotonic()
+        try:
+            with pytest.raises(ObservationError):
+                MongoLoads(client, "cluster", [f"app{number}" for number in range(30)]).streams(NOW)
+        finally:
+            own_server.thaw()
+        assert time.monotonic() - began < 10 * WITHIN.total_seconds()
+
+
+def test_a_server_that_is_not_there_is_an_error_when_asked_and_not_before() -> None:
+    port = free_port()
+    client = connect(f"mongodb://u:{SECRET}@127.0.0.1:{port}", timeout=timedelta(milliseconds=300))
+    with client, pytest.raises(ObservationError) as refused:
+        ping(client)
+    assert refused.value.detail == f"ServerSelectionTimeoutError: 127.0.0.1:{port}: [Errno 111] Connection refused"
+
+
+def test_a_wrong_password_is_told_and_not_quoted(tmp_path: Path) -> None:
+    require_executable()
+    with mongo_server(tmp_path, ["--sync-on-commit"]) as open_server, connect(open_server.uri) as client:
+        client.admin.command("createUser", "autoscaler", pwd=SECRET, roles=["readWriteAnyDatabase"])
+    with mongo_server(tmp_path, ["--auth"]) as server:
+        host = f"127.0.0.1:{server.port}"
+        with connect(f"mongodb://autoscaler:{SECRET}@{host}") as client:
+            assert MongoMemoryStore(client["autoscaler"]).save("edge", Memory()).revision == 1
+        with connect(f"mongodb://autoscaler:{SECRET}-not@{host}", timeout=WITHIN / 2) as client:
+            for call in CALLS:
+                with pytest.raises(call.error) as refused:
+                    call.make(client, "autoscaler")
+                assert "authentication failed" in str(refused.value)
+                assert SECRET not in str(refused.value)
+        with connect(f"mongodb://{host}") as client, pytest.raises(ObservationError, match="permission"):
+            MongoMemoryReader(client["autoscaler"]).load("edge")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "", f"http://u:{SECRET}@h", f"mongodb://u:{SECRET}@", f"mongodb://u:{SECRET}/x@h:27017",
+        f"mongodb://u:p@{SECRET}@h", f"mongodb://u:{SECRET}%zz@h", f"mongodb://h:{SECRET}", f"mongodb://u:{SECRET}@h:0",
+        f"mongodb://u:{SECRET}@h/?authMechanism=NONE",
+    ],
+)  # fmt: skip
+def test_a_uri_that_cannot_be_used_is_a_configuration_error_and_not_quoted(uri: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        connect(uri)
+    [problem] = refused.value.problems
+    assert (problem.file, problem.code) == ("mongodb.uri", "mongodb_uri")
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"mongodb://u:{SECRET}@h:27017/admin?x=y failed", "mongodb://h:27017 failed"),
+        (f"mongodb+srv://u:{SECRET}@h", "mongodb+srv://h"),
+        (f"mongodb://u:p@{SECRET}@a:1,b:2/?tlsCertificateKeyFilePassword={SECRET}", "mongodb://a:1,b:2"),
+        ("mongodb://h:27017", "mongodb://h:27017"),
+        ("no uri at all", "no uri at all"),
+    ],
+)
+def test_redaction(text: str, shown: str) -> None:
+    assert redact(text) == shown
