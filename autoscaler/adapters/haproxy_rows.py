@@ -24,6 +24,7 @@ _COLUMNS = (
 # Bits of `srv_admin_state` and `srv_check_state` in `show servers state` (management guide; SRV_ADMF_*, CHK_ST_*).
 _DRAINED = 0x08 | 0x10  # by command, or inherited from the server it tracks
 _CHECK_CONFIGURED = 0x02  # kept while the check is paused by maintenance, unlike everything `show stat` shows of it
+_CHECK_PAUSED = 0x08
 
 
 class ServerRow(NamedTuple):
@@ -42,10 +43,15 @@ class ServerRow(NamedTuple):
 
 
 class AdminState(NamedTuple):
-    """What `show servers state` adds: drained by an administrator, and a health check written in the configuration."""
+    """What `show servers state` adds.
+
+    `drained`: by an administrator. `checkable`: a health check is written in the configuration. `paused`: it rests, as
+    in maintenance; outside of it, it does so for good after leaving maintenance with `disable health` in force.
+    """
 
     drained: bool
     checkable: bool
+    paused: bool
 
 
 class Info(NamedTuple):
@@ -122,7 +128,11 @@ def parse_states(text: str) -> Mapping[str, AdminState]:
         return {}
     name, admin, check = (header.index(column) for column in ("srv_name", "srv_admin_state", "srv_check_state"))
     return {
-        line[name]: AdminState(bool(int(line[admin]) & _DRAINED), bool(int(line[check]) & _CHECK_CONFIGURED))
+        line[name]: AdminState(
+            drained=bool(int(line[admin]) & _DRAINED),
+            checkable=bool(int(line[check]) & _CHECK_CONFIGURED),
+            paused=bool(int(line[check]) & _CHECK_PAUSED),
+        )
         for line in lines
         if line[0] != "#" and len(line) > check
     }

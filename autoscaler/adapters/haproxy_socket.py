@@ -145,9 +145,11 @@ class HaproxySocket:
             while chunk := wire.recv(262_144):
                 chunks.append(chunk)
                 size += len(chunk)
+                if size > REPLY_BYTES:
+                    raise OSError(f"the answer is longer than {REPLY_BYTES} bytes")
                 left = deadline - time.monotonic()
-                if size > REPLY_BYTES or left <= 0:
-                    raise TimeoutError(f"{size} bytes and no end")
+                if left <= 0:
+                    raise TimeoutError
                 wire.settimeout(left)
         return b"".join(chunks).decode("utf-8", "replace")
 

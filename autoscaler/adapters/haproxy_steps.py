@@ -88,11 +88,21 @@ def admission_step(slot: Slot, ip: str, port: int) -> Step:
         return Step(Stage.REFUSED, refusal=Failed("server_has_no_check", detail, retryable=False))
     if not ours:
         return _move(slot, ip, port)
-    if row.status is ServerStatus.MAINT or not row.checked:
+    return _prove(slot)
+
+
+def _prove(slot: Slot) -> Step:
+    """Get a server that has the right address checked, while it takes nobody."""
+    status = slot.row.status
+    if status is not ServerStatus.MAINT and slot.state.paused and not slot.row.tracks:
+        return Step(Stage.ACT, parking(slot))  # only maintenance wakes a paused check; `enable health` alone does not
+    if status is ServerStatus.MAINT or not slot.row.checked:
         return Step(Stage.ACT, _begin(slot))
-    if not slot.state.drained and row.status is not ServerStatus.DRAIN:
+    if status is ServerStatus.DRAIN:
+        return Step(Stage.PROVEN)
+    if not slot.state.drained:
         return Step(Stage.ACT, (f"set server {slot.path} state drain",))  # else it would go UP by itself, here alone
-    return Step(Stage.PROVEN if row.status is ServerStatus.DRAIN else Stage.WAIT)
+    return Step(Stage.WAIT)
 
 
 def _begin(slot: Slot) -> tuple[str, ...]:

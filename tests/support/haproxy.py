@@ -89,6 +89,13 @@ class Haproxy:
         before = self.socket().info().pid
         self._master.send_signal(signal.SIGUSR2)
         until(lambda: self._answers() and self.socket().info().pid != before, "no new worker took over")
+        # A master that is still starting over loses the signal of the next reload.
+        until(lambda: self._workers()[:1] == [self.socket().info().pid], "the master does not know the new worker")
+
+    def _workers(self) -> list[int]:
+        with suppress(ObservationError):
+            return self.master.workers()
+        return []
 
     def pause(self) -> None:
         os.kill(self.socket().info().pid, signal.SIGSTOP)
