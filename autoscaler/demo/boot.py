@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -40,33 +41,33 @@ class Machine:
     folder: Path
 
 
-async def boot(machine: Machine) -> str:
-    """Run the user-data and return the MongoDB URI that the mode change wrote; empty when the node stayed alone."""
-    server, bin_folder = machine.folder / "antmedia", machine.folder / "bin"
-    for folder in (server / "conf", bin_folder, machine.folder / "systemd"):
-        folder.mkdir(parents=True, exist_ok=True)
-    _install("change_server_mode.sh", server)
-    _install("systemctl", bin_folder)
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """How the server came up: the cluster's URI as its configuration has it, empty when alone; whether it runs."""
+
+    uri: str
+    serves: bool
+
+
+async def boot(machine: Machine) -> Booted:
+    """Run the user-data and return what became of the server."""
+    with resources.as_file(resources.files("autoscaler.demo") / "image") as image:
+        shutil.copytree(image, machine.folder, dirs_exist_ok=True)
+    (machine.folder / "bin" / "systemctl").chmod(0o755)  # an installed wheel may have lost the bit
     script = machine.folder / "user-data.sh"
     script.write_text(machine.user_data)
     async with _metadata(machine):
-        await _run(script, _environment(machine, server, bin_folder))
-    properties = server / "conf" / "red5.properties"
-    lines = properties.read_text().splitlines() if properties.exists() else []
-    return next((line.removeprefix(HOST_KEY) for line in lines if line.startswith(HOST_KEY)), "")
+        await _run(script, _environment(machine))
+    lines = (machine.folder / "antmedia" / "conf" / "red5.properties").read_text().splitlines()
+    uri = next(line.removeprefix(HOST_KEY) for line in lines if line.startswith(HOST_KEY))
+    return Booted(uri, serves=(machine.folder / "antmedia.active").exists())
 
 
-def _install(name: str, folder: Path) -> None:
-    target = folder / name
-    target.write_text((resources.files("autoscaler.demo") / "image" / name).read_text())
-    target.chmod(0o755)
-
-
-def _environment(machine: Machine, server: Path, bin_folder: Path) -> dict[str, str]:
+def _environment(machine: Machine) -> dict[str, str]:
     return {
-        "PATH": f"{bin_folder}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{machine.folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
         "HOME": str(machine.folder),
-        "AMS_DIR": str(server),
+        "AMS_DIR": str(machine.folder / "antmedia"),
         "SYSTEMD_DIR": str(machine.folder / "systemd"),
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{machine.ip}:{METADATA_PORT}",
     }

@@ -59,9 +59,14 @@ class News:
 
 
 def _decision(raw: str) -> str:
-    """Tell a cycle's decision, if this line of the daemon's log is one that changes something."""
+    """Tell what a line of the daemon's log decides or does; nothing when it changes nothing."""
     try:
         event = json.loads(raw)
     except ValueError:
         return ""
-    return json.dumps(event)
+    if event.get("event") == "cycle" and event.get("direction") != "hold":
+        why = ", ".join(event.get("reasons", ()))
+        return f"decision: {event.get('current')} -> {event.get('desired')} nodes ({why})"
+    if event.get("event") == "outcome" and event.get("result") == "failed":
+        return f"{event.get('action')} {event.get('subject')} failed: {event.get('code')} {event.get('detail')}"
+    return ""

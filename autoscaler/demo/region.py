@@ -134,13 +134,13 @@ class Region:
             script = base64.b64decode(attribute["UserData"].get("Value", "")).decode()
             folder = self.folder / host.instance_id
             machine = Machine(host.instance_id, host.ip, host.zone, host.instance_type, script, folder)
-            uri = await boot(machine)
-            await asyncio.sleep(self.dice.uniform(*self.timeline.boot_s))
-            node = Node(host.instance_id, host.ip, self._rows(uri) if uri else None)
-            host.node = node
-            await node.start()
-            if not uri:
-                self.troubles.append(f"{host.instance_id} came up alone: its user-data did not join it to the cluster")
+            booted = await boot(machine)
+            if not booted.serves or not booted.uri:
+                self.troubles.append(f"{host.instance_id}: its user-data did not join it to the cluster")
+            if booted.serves:
+                await asyncio.sleep(self.dice.uniform(*self.timeline.boot_s))
+                host.node = Node(host.instance_id, host.ip, self._rows(booted.uri) if booted.uri else None)
+                await host.node.start()
         except (BotoCoreError, ClientError, OSError) as error:
             self.troubles.append(f"{host.instance_id} did not boot: {error}")
 

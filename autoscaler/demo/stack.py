@@ -231,7 +231,6 @@ class Stack:
             yaml.dump(policy, stream)
 
     def _settings(self) -> dict[str, Any]:
-        [web] = free_ports(1)
         return {
             "cluster": "demo",
             "cycle": "1s",
@@ -253,7 +252,6 @@ class Stack:
             "ec2": {"region": self.region, "endpoint_url": self.endpoint_url},
             "nodes": {"mongodb_uri": self.mongodb_uri},
             "policies": str(self.folder / "policies"),
-            "web": {"listen": f"127.0.0.1:{web}"},
         }
 
     def _return_mongodb(self) -> None:

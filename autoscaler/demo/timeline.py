@@ -28,7 +28,7 @@ class Crowd:
 
 
 CALM = Crowd(viewers=20, hls=6, publishers=4)
-PEAK = Crowd(viewers=96, hls=18, publishers=7)
+PEAK = Crowd(viewers=80, hls=16, publishers=7)
 REST = Crowd(viewers=10, hls=4, publishers=4)
 
 
@@ -41,17 +41,17 @@ class Timeline:
     @property
     def calm_s(self) -> float:
         """How long the first crowd watches."""
-        return 12 / self.speed
+        return 10 / self.speed
 
     @property
     def ramp_s(self) -> float:
         """How long the crowd takes to grow from calm to peak."""
-        return 14 / self.speed
+        return 18 / self.speed
 
     @property
     def surge_s(self) -> float:
         """How long the surge lasts, its ramp included."""
-        return 34 / self.speed
+        return 36 / self.speed
 
     @property
     def lingering_s(self) -> float:
