@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
 from autoscaler.decide.view import View
-from autoscaler.model.memory import DrainRecord, Memory
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
 
 EVENTS_KEPT = timedelta(days=1)
@@ -27,10 +27,21 @@ def track(view: View) -> Memory:
         drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
         admitted=_since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now),
         suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
-        launches=tuple(launch for launch in memory.launches if now - launch.at <= UNSEEN_LAUNCH_MAX_AGE),
+        launches=tuple(_outstanding(memory.launches, view)),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
     )
+
+
+def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:
+    """Keep what EC2 has not listed yet. A node that was listed once is no promise any more, even when it ends soon."""
+    listed = {node.instance_id for node in view.snapshot.nodes}
+    tokens = {node.instance.token for node in view.snapshot.nodes}
+    for launch in launches:
+        unseen = tuple(instance_id for instance_id in launch.instance_ids if instance_id not in listed)
+        fulfilled = not unseen if launch.instance_ids else launch.token in tokens
+        if not fulfilled and view.now - launch.at <= UNSEEN_LAUNCH_MAX_AGE:
+            yield replace(launch, instance_ids=unseen)
 
 
 def _was_admitted(node: Node, memory: Memory) -> bool:
