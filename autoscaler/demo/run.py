@@ -25,7 +25,7 @@ from autoscaler.demo.view import Scene
 from autoscaler.demo.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from autoscaler.demo.processes import Component
     from autoscaler.demo.view import View
@@ -34,6 +34,7 @@ STEP_S = 0.25
 LOOK_S = 0.5
 STARTING_LIMIT_S = 90.0
 LEAVING_S = 10.0
+STORIES_TOLD = 5
 SEED = 7
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -58,9 +59,13 @@ class Result:
 def run(view: View, *, keep: bool, speed: float) -> Result:
     """Run the demo from start to end. Raises ComponentFailed and Interrupted; in every case it cleans up first."""
     forget_aws()
+    return asyncio.run(_interruptible(_in_folder(view, Timeline(speed), keep=keep)))
+
+
+async def _in_folder(view: View, timeline: Timeline, *, keep: bool) -> Result:
     folder = Path(tempfile.mkdtemp(prefix="ams-demo-"))
     try:
-        return asyncio.run(_interruptible(Demo(folder, Timeline(speed), view)))
+        return await Demo(folder, timeline, view).play()
     finally:
         if keep:
             view.say(f"logs and configuration are kept in {folder}")
@@ -68,9 +73,9 @@ def run(view: View, *, keep: bool, speed: float) -> Result:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _interruptible(demo: Demo) -> Result:
+async def _interruptible(play: Coroutine[None, None, Result]) -> Result:
     """Turn a signal into a cancellation, so that every `finally` runs; a second one changes nothing."""
-    story = asyncio.create_task(demo.play())
+    story = asyncio.create_task(play)
     received: list[int] = []
 
     def interrupt(number: int) -> None:
@@ -121,7 +126,8 @@ class Demo:
         finally:
             self.stack.stop()
         summary = Summary.of(self.tally, self.watch, self.elapsed_s)
-        return Result(summary, (*summary.complaints(self.watch.smallest), *self.watch.violations, *self.tally.stories))
+        stories = self.tally.stories[:STORIES_TOLD]
+        return Result(summary, (*summary.complaints(self.watch.smallest), *self.watch.violations, *stories))
 
     def _gather(self, daemon: Component) -> None:
         """Bring the actors together, now that there is a stage."""
@@ -143,7 +149,7 @@ class Demo:
         self.background = [asyncio.create_task(self.region.follow()), asyncio.create_task(self._look_on())]
         try:
             await self._stages()
-            self.stack.stop_daemon()
+            await asyncio.to_thread(self.stack.stop_daemon)
             await self._end_background()
             self.view.say("the daemon is stopped; everybody leaves")
             await self.traffic.everybody_leaves(LEAVING_S)

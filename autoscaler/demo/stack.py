@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 from dataclasses import dataclass, field
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,9 @@ import boto3
 from botocore.config import Config
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import PyMongoError
-from ruamel.yaml import YAML
 
-from autoscaler.demo.balancer import STATS_PASSWORD, STATS_USER, Balancer
+from autoscaler.demo.balancer import Balancer
+from autoscaler.demo.documents import write_policy, write_settings
 from autoscaler.demo.nodes import HTTP_PORT
 from autoscaler.demo.processes import Component, ComponentFailed, program, start
 from autoscaler.demo.rows import Names, Rows
@@ -40,8 +39,11 @@ EMULATOR_ENVIRONMENT = {
 }
 """What the emulator takes from anybody. See `forget_aws`."""
 
-GUARD = ("127.20.0.1", HTTP_PORT)
-"""Held while a demo runs: two at once would fight for their nodes' addresses."""
+WORLD_NET = "127.20."
+"""Where the emulated region's world puts its VPC."""
+
+NETS = range(20, 60)
+"""Second bytes of 127.0.0.0/8 that a demo may take for its VPC, so that several can run at once."""
 
 DAEMON_GRACE_S = 6.0
 """The daemon may finish its cycle."""
@@ -71,7 +73,7 @@ class Stack:
     bounds: tuple[int, int] = (0, 0)
     daemon: Component | None = None
     _running: list[Component] = field(default_factory=list)
-    _guard: socket.socket | None = None
+    _net: socket.socket | None = None
     _borrowed: bool = False
 
     def check(self) -> None:
@@ -90,13 +92,18 @@ class Stack:
                 emulator = starting.create_task(self._start_ec2())
         except* ComponentFailed as failures:
             raise failures.exceptions[0] from None
-        self._write_policy(emulator.result())
+        self.bounds = write_policy(self.folder, emulator.result())
 
     def start_daemon(self) -> Component:
         """Start `autoscaler run` on all of it."""
-        settings = self.folder / "autoscaler.yaml"
-        with settings.open("w") as stream:
-            YAML().dump(self._settings(), stream)
+        settings = write_settings(
+            self.folder,
+            balancer=self.balancer,
+            mongodb_uri=self.mongodb_uri,
+            names=self.names,
+            region=self.region,
+            endpoint_url=self.endpoint_url,
+        )
         command = [sys.executable, "-m", "autoscaler", "run", "--config", str(settings)]
         self.daemon = start("autoscaler", command, self.folder, self._environment())
         self._running.append(self.daemon)
@@ -125,8 +132,8 @@ class Stack:
             self._return_mongodb()
         while self._running:
             self._running.pop().end()
-        if self._guard is not None:
-            self._guard.close()
+        if self._net is not None:
+            self._net.close()
 
     def _preflight(self) -> tuple[str, str]:
         """Find what must be there and return HAProxy's and the MongoDB server's program ("" when borrowed)."""
@@ -135,25 +142,26 @@ class Stack:
                 raise ComponentFailed(f"the package {module} is missing: pip install 'ams-autoscaler[demo]'")
         program("bash", "nodes run their user-data with it")
         haproxy = program("haproxy", "apt-get install haproxy", "/usr/sbin", "/usr/local/sbin")
-        self._hold_guard()
         self._borrowed = bool(os.environ.get("MONGODB_URI"))
         own = str(Path(sys.executable).parent)
         hint = "pip install 'ams-autoscaler[demo]', or set MONGODB_URI"
         return haproxy, "" if self._borrowed else program("secantusd-py", hint, own)
 
-    def _hold_guard(self) -> None:
-        self._guard = socket.socket()
-        self._guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._guard.bind(GUARD)
-            self._guard.listen(1)
-        except OSError as error:
-            why = f"{GUARD[0]}:{GUARD[1]} cannot be used ({error.strerror})"
-            raise ComponentFailed(f"{why}: another demo is running, or this is not Linux") from error
+    def _world(self) -> Path:
+        """Write the demo's world with a VPC that no other demo here uses; its x.0.1:5080 is held as a sign."""
+        spec = find_spec("moto_fixtures")
+        worlds = Path(spec.origin).parent / "worlds" if spec is not None and spec.origin else Path("worlds")
+        world = self.folder / "world.json"
+        for byte in NETS:
+            self._net = _held(f"127.{byte}.0.1")
+            if self._net is not None:
+                world.write_text((worlds / "demo.json").read_text().replace(WORLD_NET, f"127.{byte}."))
+                return world
+        raise ComponentFailed(f"no address 127.x.0.1:{HTTP_PORT} can be used: the demo needs Linux's loopback network")
 
     async def _start_mongodb(self, server: str) -> None:
         """Start the server, or take the one in MONGODB_URI, where every database gets a name of this run's own."""
-        mark = self.folder.name.replace("-", "_") if self._borrowed else ""
+        mark = f"{self.folder.name.replace('-', '_')}_" if self._borrowed else ""
         self.names = Names(f"{mark}clusterdb", f"{mark}autoscaler", f"{mark}LiveApp")
         if self._borrowed:
             self.mongodb_uri = os.environ["MONGODB_URI"]
@@ -196,7 +204,7 @@ class Stack:
 
     async def _start_ec2(self) -> dict[str, str]:
         """Start the emulator and return the world's names -> ids."""
-        options = ["--world", "demo", "--pending-s", str(self.timeline.pending_s)]
+        options = ["--world", str(self._world()), "--pending-s", str(self.timeline.pending_s)]
         component = self._start("ec2", [sys.executable, "-m", "moto_fixtures", *options])
 
         async def answers() -> bool:
@@ -219,42 +227,18 @@ class Stack:
         paths = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
         return {"PYTHONPATH": paths}
 
-    def _write_policy(self, ids: dict[str, str]) -> None:
-        """Copy the policy with the emulated region's subnet ids in the place of their names."""
-        yaml = YAML()
-        policy = yaml.load((resources.files("autoscaler.demo") / "policies" / "edge.yaml").read_text())
-        policy["launch"]["subnets"] = [ids[name] for name in policy["launch"]["subnets"]]
-        self.bounds = policy["bounds"]["min"], policy["bounds"]["max"]
-        folder = self.folder / "policies"
-        folder.mkdir()
-        with (folder / "edge.yaml").open("w") as stream:
-            yaml.dump(policy, stream)
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "cluster": "demo",
-            "cycle": "1s",
-            "mongodb": {
-                "uri": self.mongodb_uri,
-                "cluster_database": self.names.cluster,
-                "state_database": self.names.state,
-                "applications": [self.names.application] if self._borrowed else "auto",
-            },
-            "haproxy": [
-                {
-                    "name": "lb1",
-                    "socket": f"unix:{self.balancer.socket}",
-                    "stats": self.balancer.stats_url,
-                    "username": STATS_USER,
-                    "password": STATS_PASSWORD,
-                }
-            ],
-            "ec2": {"region": self.region, "endpoint_url": self.endpoint_url},
-            "nodes": {"mongodb_uri": self.mongodb_uri},
-            "policies": str(self.folder / "policies"),
-        }
-
     def _return_mongodb(self) -> None:
         with MongoClient[dict[str, Any]](self.mongodb_uri, timeoutMS=MONGO_TIMEOUT_MS) as client:
             for name in self.names.all:
                 client.drop_database(name)
+
+
+def _held(address: str) -> socket.socket | None:
+    """Return a socket that holds the address' HTTP port, or None when somebody else does."""
+    holder = socket.socket()
+    try:
+        holder.bind((address, HTTP_PORT))
+    except OSError:
+        holder.close()
+        return None
+    return holder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-LIMIT_S = 165.0
+LIMIT_S = 155.0
 """The demo ends by itself after this long, whatever happened; taking everything down needs a few seconds more."""
 
 
