@@ -121,5 +121,9 @@ class Backend:
         named = {key: value for key in keys if (value := call.get(f"LaunchTemplate.{key}"))}
         if not named:
             return {}
-        data: dict[str, Any] = self.ec2._get_template_from_args(named).data  # noqa: SLF001  # resolves $Latest and names
+        try:
+            data: dict[str, Any] = self.ec2._get_template_from_args(named).data  # noqa: SLF001  # resolves $Latest too
+        except IndexError:  # moto's answer to an unknown id; its answer to an unknown name is a proper one
+            unknown = named["LaunchTemplateId"]
+            raise Refusal(400, "InvalidLaunchTemplateId.NotFound", f"There is no launch template {unknown}.") from None
         return data

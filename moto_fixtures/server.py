@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from moto_fixtures.shim import Shim
 from moto_fixtures.world import Loader, client, read
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
 
 
 class QuietHandler(MotoRequestHandler):
@@ -32,6 +35,7 @@ class Server:
         self.shim = shim
         self.names: dict[str, str] = {}
         self.region = ""
+        self._clients: dict[str, EC2Client] = {}  # making one costs more than building a world
         self._http = make_server(host, port, shim, threaded=True, request_handler=QuietHandler)
         self.host, self.port = host, self._http.port
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="ec2-emulator", daemon=True)
@@ -42,12 +46,19 @@ class Server:
         """What a client takes as `endpoint_url`."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def client(self) -> EC2Client:
+        """An operator's client for the world's region: it may do anything."""
+        if self.region not in self._clients:
+            self._clients[self.region] = client(self.endpoint_url, self.region)
+        return self._clients[self.region]
+
     def load(self, world: str | Path) -> dict[str, str]:
         """Forget everything and build a world; return its names -> ids."""
         self.shim.reset()
         description = read(world)
         self.region = description["region"]
-        self.names = Loader(client(self.endpoint_url, self.region), description).load()
+        self.names = Loader(self.client, description).load()
         self.shim.calls.clear()
         return self.names
 

@@ -153,13 +153,14 @@ class Ec2FleetControl:
             raise _action_error("RunInstances", error) from error
 
     def wake(self, instance_id: str) -> None:
-        """Start a stopped instance of ours. ActionError `ec2_wrong_state` while it is still stopping, or gone."""
+        """Start a stopped instance of ours. ActionError `ec2_wrong_state` while it still stops."""
         state = self._owned_state(instance_id)
         if state in UP:
             return
+        if state is None or state in GONE:
+            raise ActionError("ec2_not_found", f"there is no instance {instance_id} any more", retryable=False)
         if state is not InstanceState.STOPPED:
-            retryable = state is InstanceState.STOPPING
-            raise ActionError("ec2_wrong_state", f"{instance_id} is {state or 'gone'}", retryable=retryable)
+            raise ActionError("ec2_wrong_state", f"{instance_id} is {state}")
         with _translated("StartInstances"):
             self._client.start_instances(InstanceIds=[instance_id])
 

@@ -61,8 +61,8 @@ class SimulatedFleet:
     def wake(self, instance_id: str) -> None:
         """Start a stopped instance: it is pending again, launched now."""
         node = self.world.owned(instance_id)
-        if node is None:
-            raise ActionError("ec2_not_found", f"there is no instance {instance_id}", retryable=False)
+        if node is None or node.instance.state is InstanceState.TERMINATED:
+            raise ActionError("ec2_not_found", f"there is no instance {instance_id} any more", retryable=False)
         self._write(f"wake {instance_id}")
         if node.instance.state is InstanceState.STOPPED:
             node.instance = replace(node.instance, state=InstanceState.PENDING, launched_at=self.world.now)

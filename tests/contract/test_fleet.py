@@ -1,0 +1,282 @@
+"""The ports Fleet and FleetControl: what every implementation does, EC2's and the simulated one alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+
+from autoscaler.adapters.ec2 import Ec2Fleet, Ec2FleetControl
+from autoscaler.model.errors import ActionError, StockOut
+from autoscaler.model.plan import Launch
+from autoscaler.model.snapshot import Instance, InstanceState
+from autoscaler.ports import Fleet, FleetControl
+from autoscaler.simulate.ports import SimulatedFleet
+from autoscaler.simulate.world import World
+from moto_fixtures import Server
+from moto_fixtures.backend import Backend
+from tests.support.ec2 import connected, launch
+
+STARTED = {InstanceState.PENDING, InstanceState.RUNNING}
+LEAVING = {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
+HOUR = timedelta(hours=1)
+
+
+class Rig(Protocol):
+    """Both ports on one cloud, and what only the cloud itself can arrange. Subnets `a` and `b` lie in two zones."""
+
+    @property
+    def fleet(self) -> Fleet: ...
+
+    @property
+    def control(self) -> FleetControl: ...
+
+    def subnet(self, name: str) -> str: ...
+
+    def limit(self, subnet: str, count: int | None) -> None: ...
+
+    def foreign(self) -> str: ...
+
+    def stopped_an_hour_ago(self, instance_id: str) -> None: ...
+
+    def state(self, instance_id: str) -> InstanceState: ...
+
+
+@dataclass
+class SimulatedRig:
+    world: World
+
+    @property
+    def fleet(self) -> SimulatedFleet:
+        return SimulatedFleet(self.world)
+
+    @property
+    def control(self) -> SimulatedFleet:
+        return SimulatedFleet(self.world)
+
+    def subnet(self, name: str) -> str:
+        return f"subnet-{name}"
+
+    def limit(self, subnet: str, count: int | None) -> None:
+        if count is None:
+            del self.world.capacity[subnet]
+        else:
+            self.world.capacity[subnet] = count
+
+    def foreign(self) -> str:
+        return self.world.add_node(ours=False).instance.instance_id
+
+    def stopped_an_hour_ago(self, instance_id: str) -> None:
+        node = self.world.nodes[instance_id]
+        launched_at = self.world.now - HOUR
+        node.instance = replace(node.instance, state=InstanceState.STOPPED, launched_at=launched_at)
+
+    def state(self, instance_id: str) -> InstanceState:
+        return self.world.nodes[instance_id].instance.state
+
+
+class Ec2Rig:
+    """The adapter before the emulator, reading pages of five: the smallest that EC2 allows."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        client = connected(server, read_only=False)
+        self.fleet = Ec2Fleet(client, "live", page_size=5)
+        self.control = Ec2FleetControl(client, "live", "#!/bin/bash\n")
+        self.another = Ec2FleetControl(client, "another-cluster", "#!/bin/bash\n")
+
+    def subnet(self, name: str) -> str:
+        return self.server.names[f"subnet-{name}"]
+
+    def limit(self, subnet: str, count: int | None) -> None:
+        zone = {self.subnet("a"): "eu-west-1a", self.subnet("b"): "eu-west-1b"}[subnet]
+        self.server.steer(capacity=[{"type": "c5.xlarge", "zone": zone, "limit": count}])
+
+    def foreign(self) -> str:
+        [instance_id] = self.another.launch(launch(self.subnet("a"), token="theirs"))
+        return instance_id
+
+    def stopped_an_hour_ago(self, instance_id: str) -> None:
+        instance = self._find(instance_id)
+        instance.stop()
+        instance.launch_time -= HOUR
+
+    def state(self, instance_id: str) -> InstanceState:
+        return InstanceState(self._find(instance_id).state)
+
+    def _find(self, instance_id: str):  # type: ignore[no-untyped-def]  # noqa: ANN202  # a moto instance has no type
+        return Backend(self.server.region).find(instance_id)
+
+
+@pytest.fixture(params=["simulated", "ec2"])
+def rig(request: pytest.FixtureRequest) -> Rig:
+    if request.param == "simulated":
+        return SimulatedRig(World())
+    return Ec2Rig(request.getfixturevalue("ec2"))
+
+
+def only(found: tuple[Instance, ...]) -> Instance:
+    [instance] = found
+    return instance
+
+
+def test_an_empty_group_has_no_instances(rig: Rig) -> None:
+    assert rig.fleet.instances("edge") == ()
+
+
+def test_what_was_launched_is_listed_with_its_facts(rig: Rig) -> None:
+    launched = rig.control.launch(launch(rig.subnet("b"), token="t-9", count=2))
+    found = rig.fleet.instances("edge")
+    assert sorted(launched) == sorted(instance.instance_id for instance in found)
+    assert len({instance.ip for instance in found} - {""}) == 2
+    for instance in found:
+        assert instance.subnet == rig.subnet("b")
+        assert instance.zone.endswith("b")
+        assert instance.instance_type == "c5.xlarge"
+        assert instance.token == "t-9"
+        assert instance.state in STARTED
+        assert instance.launched_at.utcoffset() == timedelta(0)
+
+
+def test_the_same_token_brings_the_same_instances(rig: Rig) -> None:
+    action = launch(rig.subnet("a"), count=3)
+    first = rig.control.launch(action)
+    assert len(first) == 3
+    assert rig.control.launch(action) == first
+    assert len(rig.fleet.instances("edge")) == 3
+
+
+def test_another_token_launches_more(rig: Rig) -> None:
+    first = rig.control.launch(launch(rig.subnet("a"), token="t-1"))
+    second = rig.control.launch(launch(rig.subnet("a"), token="t-2"))
+    assert not set(first) & set(second)
+    assert {instance.token for instance in rig.fleet.instances("edge")} == {"t-1", "t-2"}
+
+
+def test_a_nearly_full_zone_grants_what_it_has(rig: Rig) -> None:
+    rig.limit(rig.subnet("a"), 2)
+    assert len(rig.control.launch(launch(rig.subnet("a"), count=5))) == 2
+    assert len(rig.fleet.instances("edge")) == 2
+
+
+def test_a_partial_grant_is_replayed_as_it_was(rig: Rig) -> None:
+    rig.limit(rig.subnet("a"), 2)
+    first = rig.control.launch(launch(rig.subnet("a"), count=5))
+    rig.limit(rig.subnet("a"), 100)
+    assert rig.control.launch(launch(rig.subnet("a"), count=5)) == first
+
+
+def test_a_full_zone_is_a_stock_out_and_launches_nothing(rig: Rig) -> None:
+    rig.limit(rig.subnet("a"), 0)
+    with pytest.raises(StockOut) as caught:
+        rig.control.launch(launch(rig.subnet("a"), count=2))
+    assert caught.value.code == "stock_out"
+    assert caught.value.retryable
+    assert rig.fleet.instances("edge") == ()
+
+
+def test_a_stock_out_uses_no_token_up(rig: Rig) -> None:
+    action = launch(rig.subnet("a"), count=2)
+    rig.limit(rig.subnet("a"), 0)
+    with pytest.raises(StockOut):
+        rig.control.launch(action)
+    rig.limit(rig.subnet("a"), None)
+    assert len(rig.control.launch(action)) == 2
+
+
+def test_a_stock_out_in_one_zone_leaves_the_other_open(rig: Rig) -> None:
+    rig.limit(rig.subnet("a"), 0)
+    with pytest.raises(StockOut):
+        rig.control.launch(launch(rig.subnet("a"), token="t-a"))
+    assert rig.control.launch(launch(rig.subnet("b"), token="t-b"))
+
+
+def test_only_the_groups_own_instances_are_listed(rig: Rig) -> None:
+    rig.foreign()
+    rig.control.launch(launch(rig.subnet("a"), token="t-1", group="origin"))
+    rig.control.launch(launch(rig.subnet("a"), token="t-2", group="edge"))
+    assert only(rig.fleet.instances("origin")).token == "t-1"
+    assert only(rig.fleet.instances("edge")).token == "t-2"
+
+
+def test_a_large_group_is_listed_whole(rig: Rig) -> None:
+    launched = {rig.control.launch(launch(rig.subnet("a"), token=f"t-{number}"))[0] for number in range(12)}
+    assert {instance.instance_id for instance in rig.fleet.instances("edge")} == launched
+    assert len(launched) == 12
+
+
+def test_a_terminated_instance_leaves(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    rig.control.terminate(instance_id)
+    assert rig.state(instance_id) in LEAVING
+    assert all(instance.state in LEAVING for instance in rig.fleet.instances("edge"))
+
+
+def test_terminating_again_is_success(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    rig.control.terminate(instance_id)
+    rig.control.terminate(instance_id)
+    assert rig.state(instance_id) in LEAVING
+
+
+def test_terminating_what_is_long_gone_is_success(rig: Rig) -> None:
+    rig.control.terminate("i-00000000000000dad")
+
+
+def terminate(control: FleetControl, instance_id: str) -> None:
+    control.terminate(instance_id)
+
+
+def wake(control: FleetControl, instance_id: str) -> None:
+    control.wake(instance_id)
+
+
+@pytest.mark.parametrize("touch", [terminate, wake])
+def test_what_is_not_ours_is_never_touched(rig: Rig, touch: Callable[[FleetControl, str], None]) -> None:
+    theirs = rig.foreign()
+    rig.stopped_an_hour_ago(theirs)
+    with pytest.raises(ActionError) as caught:
+        touch(rig.control, theirs)
+    assert caught.value.code == "not_ours"
+    assert not caught.value.retryable
+    assert rig.state(theirs) is InstanceState.STOPPED
+
+
+def test_a_stopped_instance_is_listed_and_wakes_with_a_new_launch_time(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    rig.stopped_an_hour_ago(instance_id)
+    asleep = only(rig.fleet.instances("edge"))
+    assert asleep.state is InstanceState.STOPPED
+    rig.control.wake(instance_id)
+    awake = only(rig.fleet.instances("edge"))
+    assert awake.state in STARTED
+    assert awake.ip == asleep.ip
+    assert awake.launched_at - asleep.launched_at >= HOUR
+
+
+def test_waking_what_runs_is_success_and_changes_nothing(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    before = rig.fleet.instances("edge")
+    rig.control.wake(instance_id)
+    assert [instance.launched_at for instance in rig.fleet.instances("edge")] == [only(before).launched_at]
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["terminated", "unknown"])
+def test_what_is_gone_cannot_be_woken(rig: Rig, ended: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    instance_id = "i-00000000000000dad"
+    if ended:
+        [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+        rig.control.terminate(instance_id)
+    with pytest.raises(ActionError) as caught:
+        rig.control.wake(instance_id)
+    assert caught.value.code == "ec2_not_found"
+    assert not caught.value.retryable
+
+
+def test_an_action_is_repeated_from_its_record_alone(rig: Rig) -> None:
+    action = launch(rig.subnet("a"), count=2)
+    again = Launch(token=action.token, why="retry", group=action.group, spec=action.spec, subnet=action.subnet, count=2)
+    assert rig.control.launch(action) == rig.control.launch(again)
