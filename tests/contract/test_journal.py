@@ -98,7 +98,7 @@ def _without(record: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 @pytest.fixture(name="log")
-def _log() -> Any:  # noqa: ANN401 - a generator of pytest's
+def _log() -> Any:
     with captured_log() as stream:
         yield stream
 
@@ -126,7 +126,7 @@ def test_every_step_is_named_before_it_is_taken(rig: Rig, action: Action) -> Non
         (RESULTS[3], {"result": "failed", "code": "ec2_throttled", "detail": "slow down", "retryable": True}),
     ],
 )
-def test_how_a_step_ended(rig: Rig, result: Any, told: dict[str, Any]) -> None:  # noqa: ANN401 - any Result
+def test_how_a_step_ended(rig: Rig, result: Any, told: dict[str, Any]) -> None:
     rig.journal.outcome("edge", Outcome(ACTIONS[0], result))
     [(event, record)] = rig.records()
     assert event == "outcome"
@@ -143,7 +143,7 @@ def test_a_cycle_is_one_event(rig: Rig) -> None:
                 "direction": "out",
                 "current": 4,
                 "desired": 5,
-                "in_service": 3,
+                "in_service": 2,
                 "reasons": ["target_tracking"],
                 "refusals": ["publisher_live"],
                 "actions": {type(action).__name__: 1 for action in ACTIONS},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -153,6 +154,23 @@ def test_a_node_that_speaks_something_else_does_not_answer(stack: ExitStack) -> 
     talker.start()
     assert HttpProbe(TIMEOUT_S).answers([garbage.getsockname()]) == {"127.0.1.1": False}
     talker.join()
+
+
+def test_a_node_that_answers_bit_by_bit_is_not_in_time(stack: ExitStack) -> None:
+    """Each bit comes within the timeout, the whole answer does not."""
+    slow = stack.enter_context(socket.create_server(("127.0.1.1", 0)))
+
+    def drip() -> None:
+        connection, _ = slow.accept()
+        with connection:
+            for bit in (b"HTTP/1.1 ", b"200 OK\r\n", b"Content-", b"Length: 0", b"\r\n\r\n"):
+                time.sleep(0.2)
+                connection.sendall(bit)
+
+    dripper = Thread(target=drip)
+    dripper.start()
+    assert HttpProbe(TIMEOUT_S).answers([slow.getsockname()]) == {"127.0.1.1": False}
+    dripper.join()
 
 
 @pytest.mark.parametrize("ip", ["", "no host", "999.0.0.1"])

@@ -64,7 +64,7 @@ def test_null_is_as_good_as_absent(loads: MongoLoads, mongo_database: Database[D
 
 
 @pytest.mark.parametrize("number", [Int64, float, lambda ms: Decimal128(str(ms))])
-def test_the_time_of_a_heartbeat_is_exact(loads: MongoLoads, mongo_database: Database[Document], number: Any) -> None:  # noqa: ANN401 - a type
+def test_the_time_of_a_heartbeat_is_exact(loads: MongoLoads, mongo_database: Database[Document], number: Any) -> None:
     mongo_database.clusternode.insert_one({**cluster_node(IP), "lastUpdateTime": number(epoch_ms(NOW))})
     assert loads.heartbeats()[IP].at == NOW
 

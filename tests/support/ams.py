@@ -26,7 +26,7 @@ def cluster_node(ip: str, *, at: datetime = NOW, cpu: object = "37", memory: obj
     return {field: value for field, value in row.items() if value is not None}
 
 
-def broadcast(ip: str | None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of any type
+def broadcast(ip: str | None, **changes: Any) -> dict[str, Any]:
     """Make a row of `broadcast`: a live stream whose origin is `ip`."""
     row = {
         "_t": "Broadcast", "streamId": uuid4().hex, "name": "Studio", "status": "broadcasting", "type": "liveStream",
@@ -39,6 +39,6 @@ def broadcast(ip: str | None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     return {field: value for field, value in {**row, **changes}.items() if value is not None}
 
 
-def room(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of any type
+def room(**changes: Any) -> dict[str, Any]:
     """Make a conference room: a live row on no node."""
     return broadcast(None, virtual=True, zombi=True, **changes)

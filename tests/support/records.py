@@ -93,7 +93,7 @@ def report(nodes: tuple[Node, ...]) -> CycleReport:
     """Make a cycle over these nodes that has one of everything else."""
     servers = tuple(server for each in nodes if not isinstance(each.servers, Gap) for server in each.servers)
     ids = [each.instance_id for each in nodes]
-    phases = dict.fromkeys(ids, Phase.IN_SERVICE)
+    phases = {**dict.fromkeys(ids, Phase.IN_SERVICE), ids[0]: Phase.DRAINING}
     snapshot = FleetSnapshot(
         "edge", NOW, nodes,
         samples={"mongodb.node.cpu_percent": {each: Sample(37.5, NOW) for each in ids}, "sum": {GROUP: Sample(9, NOW)}},
