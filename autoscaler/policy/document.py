@@ -72,12 +72,19 @@ def check(model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(document.root)
     except ValidationError as error:
-        problems = [_problem(model, document, entry) for entry in error.errors(include_url=False, include_input=False)]
+        entries = error.errors(include_url=False, include_input=False)
+        problems = [_problem(model, document, entry) for entry in entries if not _follows(entry, entries)]
         raise ConfigurationError(sorted(problems, key=lambda p: (p.line, p.column, p.code))) from error
 
 
+def _follows(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a list is only called too short because its items were wrong, each of which is a problem already."""
+    loc = entry["loc"]
+    return entry["type"] == "too_short" and any(o["loc"][: len(loc)] == loc and o["loc"] != loc for o in entries)
+
+
 def _problem(model: type[BaseModel], document: Document, entry: Mapping[str, Any]) -> Problem:
-    path: Path = entry["loc"]
+    path: Path = (*entry["loc"], *entry.get("ctx", {}).get("at", ()))
     key, name = ".".join(map(str, path)), str(path[-1]) if path else ""
     match entry["type"]:
         case "extra_forbidden":

@@ -222,27 +222,28 @@ class Policy(Record):
 
     @model_validator(mode="after")
     def _rules_fit_signals(self) -> Policy:
-        for rule in self.scale:
+        for number, rule in enumerate(self.scale):
             tracking = rule.target_tracking
+            at = ("scale", number, "target_tracking", "signal")
             signal = self.signals.get(tracking.signal)
             if signal is None:
                 raise PydanticCustomError(
                     "signal",
                     "scale names the signal {name}, which is not under signals",
-                    {"name": repr(tracking.signal)},
+                    {"name": repr(tracking.signal), "at": at},
                 )
             summed = signal.aggregate is Aggregate.SUM
             if summed != (tracking.target_per_node is not None):
                 raise PydanticCustomError(
                     "signal",
                     "{name}: a sum goes with target_per_node, a mean or max with target",
-                    {"name": tracking.signal},
+                    {"name": tracking.signal, "at": at},
                 )
             if signal.source in GROUP_SOURCES and not summed:
                 raise PydanticCustomError(
                     "signal",
                     "{name}: {source} has one value for the group; use aggregate: sum with target_per_node",
-                    {"name": tracking.signal, "source": signal.source},
+                    {"name": tracking.signal, "source": signal.source, "at": at},
                 )
         return self
 
@@ -250,7 +251,7 @@ class Policy(Record):
     def _backends_once(self) -> Policy:
         backends = [membership.backend for membership in self.load_balancer]
         if len(set(backends)) != len(backends):
-            raise PydanticCustomError("backend", "load_balancer names a backend twice")
+            raise PydanticCustomError("backend", "load_balancer names a backend twice", {"at": ("load_balancer",)})
         return self
 
     @cached_property

@@ -1,0 +1,195 @@
+"""How a plan is carried out, and what a crash in the middle of it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autoscaler.cycle.cycle import run_cycle
+from autoscaler.cycle.dry_run import DryRunExecutor
+from autoscaler.model.errors import ActionError, StateConflict
+from autoscaler.model.memory import Memory
+from autoscaler.model.plan import (
+    Action,
+    Deregister,
+    Done,
+    Drain,
+    Failed,
+    Forget,
+    Launch,
+    LaunchSpec,
+    Outcome,
+    Register,
+    Skipped,
+    Terminate,
+    Wake,
+)
+from autoscaler.model.snapshot import InstanceState, ServerStatus
+from autoscaler.simulate.ports import (
+    RecordingJournal,
+)
+from autoscaler.simulate.world import SimulatedNode
+from tests.support.fleet import BACKEND, policy, seconds
+from tests.support.stage import PLACES, Stage
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def about(node: SimulatedNode) -> dict[str, Any]:
+    return {"token": "t", "why": "test", "instance_id": node.instance.instance_id, "ip": node.instance.ip}
+
+
+def launch(*, token: str) -> Launch:
+    return Launch(token=token, why="below_desired", group="edge", spec=LaunchSpec(), subnet="subnet-a", count=1)
+
+
+def ends(node: SimulatedNode, why: str = "drained") -> Terminate:
+    return Terminate(**{**about(node), "why": why}, endpoints=PLACES)
+
+
+def test_every_kind_of_step_is_carried_out(stage: Stage) -> None:
+    joined, leaving, empty = stage.world.add_node(), stage.serving(2), stage.serving(3)
+    stopped = stage.world.add_node(state=InstanceState.STOPPED)
+    stage.world.join(joined)
+    outcomes = stage.do(
+        Register(**about(joined), slot="slot1", endpoints=PLACES),
+        launch(token="t"),
+        Wake(**about(stopped)),
+        Drain(**about(leaving), endpoints=PLACES),
+        Deregister(**about(empty), endpoints=PLACES),
+        ends(empty),
+        Forget(token="t", why="instance_gone", slot="slot3", ip=empty.instance.ip, endpoints=PLACES),
+    )
+    assert all(isinstance(outcome.result, Done) for outcome in outcomes), outcomes
+    assert [stage.status(slot) for slot in (1, 2, 3)] == [ServerStatus.UP, ServerStatus.DRAIN, ServerStatus.MAINT]
+    assert stopped.instance.state is InstanceState.PENDING
+    assert empty.instance.state is InstanceState.TERMINATED
+    assert stage.world.servers["lb1", BACKEND, "slot3"].ip == "127.0.0.1"
+
+
+def test_a_step_is_journalled_before_and_after(stage: Stage) -> None:
+    action = launch(token="t")
+    (outcome,) = stage.do(action)
+    assert stage.journal.records == [("edge", action), ("edge", outcome)]
+
+
+def test_a_step_that_cannot_be_journalled_is_not_taken(stage: Stage) -> None:
+    stage.journal.available = False
+    (outcome,) = stage.do(launch(token="t"))
+    assert isinstance(outcome.result, Failed)
+    assert outcome.result.error == "journal_unavailable"
+    assert stage.world.writes == []
+
+
+def test_nothing_is_done_when_the_intent_cannot_be_saved(stage: Stage) -> None:
+    stage.store.available = False
+    with pytest.raises(ActionError):
+        stage.do(launch(token="t"), memory=Memory())
+    assert stage.world.writes == []
+
+
+def test_of_two_processes_one_loses_before_it_wrote_anything(stage: Stage) -> None:
+    stale = stage.store.load("edge")
+    stage.do(launch(token="t"))
+    written = list(stage.world.writes)
+    with pytest.raises(StateConflict):
+        stage.do(launch(token="u"), memory=stale)
+    assert stage.world.writes == written
+
+
+def test_a_failure_is_an_outcome_and_the_rest_goes_on(stage: Stage) -> None:
+    node = stage.serving(1)
+    stage.world.dead.add("ec2")
+    launched, drained = stage.do(launch(token="t"), Drain(**about(node), endpoints=PLACES))
+    assert launched.result == Failed("ec2_unreachable", "does not answer", retryable=True)
+    assert drained.result == Done()
+
+
+def test_a_crash_after_the_launch_launches_nothing_twice(stage: Stage) -> None:
+    rules = policy(bounds={"min": 2, "max": 4})
+    journal = stage.hands.journal
+    stage.hands = replace(stage.hands, journal=CrashingJournal())
+    with pytest.raises(Crash):
+        stage.cycle(rules)
+    launched = dict(stage.world.nodes)
+    assert len(launched) == 2
+    stage.world.nodes.clear()  # EC2 does not list them yet
+    stage.hands = replace(stage.hands, journal=journal)
+    again = stage.cycle(rules)
+    assert again.failures == ()
+    assert [action.why for action in again.plan.actions] == ["launch_unanswered", "launch_unanswered"]
+    assert {*again.memory.launches[0].instance_ids, *again.memory.launches[1].instance_ids} == {*launched}
+    assert stage.world.nodes == {}  # the same tokens brought the same instances
+
+
+class Crash(Exception):
+    """The process dies."""
+
+
+class CrashingJournal(RecordingJournal):
+    """Dies between the call and its record."""
+
+    def outcome(self, group: str, outcome: Outcome) -> None:
+        raise Crash(group, outcome)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "result"),
+    [
+        (lambda _, node: setattr(node, "publishers", 1), Skipped("publisher_live")),
+        (lambda stage, node: stage.world.serve(node, BACKEND, "slot1", sessions=1), Skipped("sessions_live")),
+        (lambda stage, _: stage.world.dead.add("mongodb"), Skipped("no_second_look:mongodb")),
+        (lambda stage, _: stage.world.dead.add("haproxy:lb1"), Skipped("no_second_look:haproxy:lb1")),
+    ],
+)
+def test_a_node_is_looked_at_again_before_it_is_ended(stage: Stage, arrange: Any, result: Skipped) -> None:
+    node = stage.serving(1)
+    arrange(stage, node)
+    (outcome,) = stage.do(ends(node))
+    assert outcome.result == result
+    assert node.instance.state is InstanceState.RUNNING
+
+
+def test_sessions_do_not_hold_a_lost_node(stage: Stage) -> None:
+    node = stage.serving(1, sessions=2)
+    (outcome,) = stage.do(ends(node, why="lost"))
+    assert outcome.result == Done()
+
+
+def test_a_foreign_instance_is_never_ended(stage: Stage) -> None:
+    node = stage.serving(1)
+    node.ours = False
+    (outcome,) = stage.do(ends(node))
+    assert outcome.result == Failed("not_ours", f"{node.instance.instance_id} does not carry our tags", retryable=False)
+    assert node.instance.state is InstanceState.RUNNING
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(stage: Stage) -> None:
+    report = run_cycle(stage.senses, DryRunExecutor(), policy(bounds={"min": 2, "max": 4}), Memory())
+    assert [type(action).__name__ for action in report.plan.actions] == ["Launch", "Launch"]
+    assert {outcome.result for outcome in report.outcomes} == {Skipped("dry_run")}
+    assert report.memory.launches == ()
+    assert stage.world.writes == []
+
+
+def test_an_action_that_nobody_carries_out_is_a_bug(stage: Stage) -> None:
+    with pytest.raises(AssertionError):
+        stage.do(Action(token="t", why="test"))
+
+
+def test_a_second_cycle_continues_the_first(stage: Stage) -> None:
+    rules = policy(bounds={"min": 1, "max": 4})
+    stage.cycle(rules)
+    (node,) = stage.world.nodes.values()
+    stage.world.advance(seconds(5))
+    stage.world.join(node, 50.0)
+    registered = stage.cycle(rules)
+    assert [type(action).__name__ for action in registered.plan.actions] == ["Register"]
+    idle = stage.cycle(rules)
+    assert idle.plan.actions == ()
+    assert list(idle.decision.phases.values()) == ["in_service"]

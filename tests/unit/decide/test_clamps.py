@@ -1,0 +1,145 @@
+"""What slows a change down, bounds it, or refuses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autoscaler.decide.classify import call_roll
+from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
+from autoscaler.decide.pace import cool_down, limit_rate
+from autoscaler.decide.pipeline import decide
+from autoscaler.decide.stabilize import remember, stabilize
+from autoscaler.model.decision import Direction, Proposal
+from autoscaler.model.memory import LaunchRecord, Memory, Recommendation, ScaleEvent
+from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState
+from autoscaler.policy.schema import Bounds, RateLimit
+from tests.support.fleet import MONGO_GAP, NOW, node, policy, seasoned, seconds, snapshot, view
+
+WINDOW = seconds(600)
+
+
+def history(*entries: tuple[float, int]) -> tuple[Recommendation, ...]:
+    return tuple(Recommendation(NOW - seconds(age), desired) for age, desired in entries)
+
+
+@pytest.mark.parametrize(
+    ("entries", "desired", "code"),
+    [
+        ([(600, 5), (300, 7), (0, 2)], 7, "stabilization"),
+        ([(600, 2), (300, 2), (0, 2)], 2, None),
+        ([(601, 9), (599, 2), (0, 2)], 2, None),  # the 9 is older than the window
+        ([(599, 2), (0, 2)], 10, "stabilization"),  # one second of the window was not watched
+        ([(600, 12), (0, 2)], 10, "stabilization"),  # never above the current size
+    ],
+)
+def test_shrinking_waits_for_the_window(entries: list[tuple[float, int]], desired: int, code: str | None) -> None:
+    found = stabilize(Proposal(10, 2), history(*entries), NOW, WINDOW)
+    assert found.desired == desired
+    assert [reason.code for reason in found.reasons] == ([code] if code else [])
+
+
+def test_growing_does_not_wait() -> None:
+    assert stabilize(Proposal(2, 5), history((0, 5)), NOW, WINDOW).desired == 5
+
+
+def test_the_history_keeps_the_window_and_what_proves_it() -> None:
+    kept = remember(history((900, 1), (700, 2), (590, 3)), NOW, 4, WINDOW)
+    assert kept == history((700, 2), (590, 3), (0, 4))
+
+
+def test_a_pause_longer_than_the_window_starts_it_anew() -> None:
+    assert remember(history((1300, 1), (601, 2)), NOW, 4, WINDOW) == history((0, 4))
+    assert remember(history((59, 2)), NOW, 4, seconds(5)) == history((59, 2), (0, 4))  # slow cycles are no pause
+
+
+def test_a_cooldown_holds_its_own_direction() -> None:
+    events = (ScaleEvent(NOW - seconds(59), 1), ScaleEvent(NOW - seconds(200), -1))
+    assert cool_down(Proposal(4, 6), events, NOW, seconds(60)).desired == 4
+    assert cool_down(Proposal(4, 6), events, NOW, seconds(59)).desired == 6
+    assert cool_down(Proposal(4, 2), events, NOW, seconds(60)).desired == 2
+    assert cool_down(Proposal(4, 2), events, NOW, seconds(201)).reasons[0].code == "cooldown_in"
+    assert cool_down(Proposal(4, 4), events, NOW, seconds(999)).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("limit", "events", "current", "desired", "expected"),
+    [
+        (RateLimit(nodes=3, per=seconds(60)), [], 4, 9, 7),
+        (RateLimit(nodes=3, per=seconds(60)), [(30, 2)], 6, 9, 7),
+        (RateLimit(nodes=3, per=seconds(60)), [(30, 3)], 7, 9, 7),
+        (RateLimit(nodes=3, per=seconds(60)), [(60, 3)], 7, 9, 9),  # the period is over
+        (RateLimit(nodes=3, per=seconds(60)), [(30, -3)], 7, 9, 9),  # the other direction
+        (RateLimit(percent=10.0, per=seconds(60)), [], 40, 30, 36),
+        (RateLimit(percent=10.0, per=seconds(60)), [(30, -4)], 36, 30, 36),  # a tenth of the 40 went already
+        (RateLimit(percent=10.0, per=seconds(60)), [], 4, 2, 3),  # at least one
+        (RateLimit(nodes=3, per=seconds(60)), [], 4, 4, 4),
+        (RateLimit(nodes=3, per=seconds(60)), [], 4, 5, 5),
+    ],
+)
+def test_a_rate_counts_what_really_happened(
+    limit: RateLimit, events: list[tuple[float, int]], current: int, desired: int, expected: int
+) -> None:
+    happened = [ScaleEvent(NOW - seconds(age), nodes) for age, nodes in events]
+    found = limit_rate(Proposal(current, desired), happened, NOW, [limit])
+    assert found.desired == expected
+    assert len(found.reasons) == int(expected != desired)
+
+
+def test_bounds_clamp_both_ways() -> None:
+    bounds = Bounds(min=2, max=5)
+    assert [keep_bounds(Proposal(3, wish), bounds).desired for wish in (1, 2, 5, 9)] == [2, 2, 5, 5]
+    assert keep_bounds(Proposal(3, 9), bounds).reasons[0].code == "above_max"
+    assert keep_bounds(Proposal(3, 0), bounds).reasons[0].code == "below_min"
+
+
+def test_shrinking_is_refused_on_what_we_cannot_see() -> None:
+    def refusal(shot_changes: dict[str, object], *extra: object, memory: Memory | None = None) -> list[str]:
+        shot = replace(snapshot(node(1), node(2), node(3), *extra), **shot_changes)  # type: ignore[arg-type] # test data
+        roster = call_roll(view(shot, memory=memory or seasoned(1, 2, 3)))
+        return [r.code for r in refuse_to_shrink_blindly(Proposal(3, 1), shot, roster).reasons]
+
+    assert refusal({}) == []
+    assert refusal({"gaps": (MONGO_GAP,)}) == ["gap"]
+    assert refusal({}, node(4, state=InstanceState.PENDING)) == ["scale_out_unfulfilled"]
+    promised = seasoned(1, 2, 3, launches=(LaunchRecord("t", "subnet-a", "", 1, NOW),))
+    assert refusal({}, memory=promised) == ["scale_out_unfulfilled"]
+    silent = node(4, status=None, heartbeat=Heartbeat(NOW - seconds(500)), answers=False)
+    lost = seasoned(1, 2, 3, 4, suspects={"i-4": NOW - seconds(500)})
+    assert refusal({}, silent, memory=lost) == ["capacity_lost"]
+
+
+def test_growing_is_never_refused_for_a_gap() -> None:
+    shot = replace(snapshot(node(1)), gaps=(MONGO_GAP,))
+    assert refuse_to_shrink_blindly(Proposal(1, 3), shot, call_roll(view(shot))).desired == 3
+
+
+def test_without_a_list_of_instances_there_is_no_decision() -> None:
+    blind = replace(snapshot(), gaps=(Gap("ec2", "*", NOW, "does not answer"),))
+    decision, _ = decide(blind, policy(bounds={"min": 3, "max": 9}), Memory())
+    assert (decision.current, decision.desired, decision.direction) == (0, 0, Direction.HOLD)
+    assert [reason.code for reason in decision.reasons] == ["fleet_unknown"]
+
+
+def test_min_outranks_a_cooldown() -> None:
+    memory = seasoned(1, events=(ScaleEvent(NOW, 1),))
+    rules = policy(bounds={"min": 3, "max": 9}, scale_out={"cooldown": "1h"})
+    decision, _ = decide(snapshot(node(1), cpu={1: 60.0}), rules, memory)
+    assert (decision.desired, decision.direction) == (3, Direction.OUT)
+
+
+def test_each_step_names_itself_with_before_and_after() -> None:
+    rules = policy(bounds={"min": 1, "max": 5}, scale_out={"max": [{"nodes": 6, "per": "1m"}]})
+    decision, memory = decide(snapshot(node(1), node(2), cpu={1: 300.0, 2: 300.0}), rules, seasoned(1, 2))
+    assert [(r.code, r.before, r.after) for r in decision.reasons] == [
+        ("target_tracking", 2, 10),
+        ("rate_limit_out", 10, 8),
+        ("above_max", 8, 5),
+    ]
+    assert memory.recommendations == (Recommendation(NOW, 10),)
+
+
+def test_a_group_shrinks_when_everything_agrees() -> None:
+    decision, _ = decide(snapshot(node(1), node(2), cpu={1: 5.0, 2: 5.0}), policy(), seasoned(1, 2))
+    assert (decision.current, decision.desired, decision.direction) == (2, 1, Direction.IN)

@@ -1,0 +1,53 @@
+"""The guard against plans that no planner of ours would make."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoscaler.decide.pipeline import decide
+from autoscaler.model.memory import DrainRecord, Memory
+from autoscaler.model.plan import Drain, Endpoint, Plan, Terminate
+from autoscaler.model.snapshot import FleetSnapshot, Gap, ServerStatus
+from autoscaler.plan.guard import guard
+from tests.support.fleet import LONG_AGO, NOW, node, policy, seasoned, snapshot, view
+
+PLACES = (Endpoint("backend_http", 5080),)
+READY_TO_GO = {"i-1": DrainRecord(LONG_AGO, empty_since=LONG_AGO)}
+
+
+def ends(instance_id: str) -> Terminate:
+    return Terminate(token="t", why="drained", instance_id=instance_id, ip="10.0.0.1", endpoints=PLACES)
+
+
+def verdict(action: Terminate | Drain, shot: FleetSnapshot, memory: Memory) -> list[str]:
+    decision, after = decide(shot, policy(), memory)
+    guarded = guard(Plan(decision, (action,)), view(shot, memory=after))
+    assert len(guarded.actions) + len(guarded.refusals) == 1
+    return [reason.code for reason in guarded.refusals]
+
+
+def test_a_drained_node_may_go() -> None:
+    shot = snapshot(node(1, status=ServerStatus.MAINT), node(2))
+    assert verdict(ends("i-1"), shot, seasoned(1, 2, drains=READY_TO_GO)) == []
+
+
+@pytest.mark.parametrize(
+    ("shot", "memory", "why"),
+    [
+        (snapshot(node(1)), seasoned(1), "not_drained"),
+        (snapshot(node(1, publishers=1)), seasoned(1), "publisher_live"),
+        (snapshot(node(1, status=ServerStatus.MAINT, publishers=1)), seasoned(1, drains=READY_TO_GO), "publisher_live"),
+        (snapshot(node(1, status=ServerStatus.DRAIN, sessions=1)), seasoned(1, drains=READY_TO_GO), "not_drained"),
+        (snapshot(node(2)), seasoned(2), "fleet_unknown"),
+        (snapshot(node(1), gaps=(Gap("ec2", "*", NOW, ""),)), seasoned(1, drains=READY_TO_GO), "fleet_unknown"),
+    ],
+)
+def test_a_termination_that_would_break_an_invariant_is_struck(shot: FleetSnapshot, memory: Memory, why: str) -> None:
+    assert verdict(ends("i-1"), shot, memory) == [why]
+
+
+def test_a_drain_of_a_publishers_node_is_struck() -> None:
+    drain = Drain(token="t", why="above_desired", instance_id="i-1", ip="10.0.0.1", endpoints=PLACES)
+    assert verdict(drain, snapshot(node(1, publishers=2), node(2)), seasoned(1, 2)) == ["publisher_live"]
+    assert verdict(drain, snapshot(node(2), node(3)), seasoned(2, 3)) == ["publisher_live"]  # nobody knows i-1
+    assert verdict(drain, snapshot(node(1), node(2)), seasoned(1, 2)) == []

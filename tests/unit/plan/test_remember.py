@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoscaler.model.decision import Decision
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
+from autoscaler.model.plan import (
+    Action,
+    CancelDrain,
+    Done,
+    Drain,
+    Failed,
+    Launch,
+    LaunchSpec,
+    Outcome,
+    Plan,
+    Register,
+    Result,
+    Skipped,
+    Wake,
+)
+from autoscaler.plan.remember import intend, settle
+from tests.support.fleet import NOW, seconds
+
+NODE: dict[str, Any] = {"token": "t", "instance_id": "i-1", "ip": "10.0.0.1"}
+PLACE: dict[str, Any] = {**NODE, "endpoints": ()}
+LAUNCH = Launch(token="t", why="below_desired", group="edge", spec=LaunchSpec(instance_type="big"), subnet="s", count=2)
+DRAIN = Drain(why="above_desired", **PLACE)
+CANCEL = CancelDrain(why="below_desired", slot="slot1", **PLACE)
+STOCK_OUT = Failed("stock_out", "", retryable=True)
+LOST_ANSWER = Failed("ec2_unreachable", "", retryable=True)
+REJECTED = Failed("ec2_rejected", "", retryable=False)
+
+
+def intended(memory: Memory, *actions: Action) -> Memory:
+    return intend(memory, Plan(Decision("edge", NOW, 1, 1), actions), NOW)
+
+
+def test_intents_are_remembered_before_anything_is_done() -> None:
+    after = intended(Memory(), DRAIN, LAUNCH, Register(why="joined", slot="slot1", **PLACE))
+    assert after.drains == {"i-1": DrainRecord(NOW)}
+    assert after.launches == (LaunchRecord("t", "s", "big", 2, NOW),)
+
+
+def test_an_intent_that_is_repeated_keeps_its_first_time() -> None:
+    earlier = NOW - seconds(60)
+    before = Memory(drains={"i-1": DrainRecord(earlier)}, launches=(LaunchRecord("t", "s", "big", 2, earlier),))
+    assert intended(before, DRAIN, LAUNCH) == before
+
+
+def test_a_node_that_is_taken_back_is_no_longer_draining() -> None:
+    assert intended(Memory(drains={"i-1": DrainRecord(NOW)}), CANCEL).drains == {}
+
+
+@pytest.mark.parametrize(
+    ("result", "kept", "stock_outs"),
+    [
+        (Done(("i-7",)), (LaunchRecord("t", "s", "big", 2, NOW, ("i-7",)),), {}),
+        (LOST_ANSWER, (LaunchRecord("t", "s", "big", 2, NOW),), {}),  # it may have happened: ask again
+        (REJECTED, (), {}),
+        (Skipped("dry_run"), (), {}),
+        (STOCK_OUT, (), {"big/s": NOW + seconds(180)}),
+    ],
+)
+def test_what_became_of_a_launch(result: Result, kept: tuple[LaunchRecord, ...], stock_outs: dict[str, Any]) -> None:
+    after = settle(intended(Memory(), LAUNCH), [Outcome(LAUNCH, result)], NOW)
+    assert (after.launches, after.stock_outs) == (kept, stock_outs)
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "nodes"),
+    [
+        (LAUNCH, Done(("i-7", "i-8")), [2]),
+        (LAUNCH, Done(()), []),
+        (LAUNCH, LOST_ANSWER, []),
+        (LAUNCH, Skipped("journal"), []),
+        (DRAIN, Done(), [-1]),
+        (DRAIN, REJECTED, []),
+        (Drain(why="drain_unfinished", **PLACE), Done(), []),  # counted when it was begun
+        (CANCEL, Skipped("waiting_for_health_check"), [1]),
+        (Wake(why="below_desired", **NODE), Done(), [1]),
+        (Register(why="joined", slot="slot1", **PLACE), Done(), []),
+    ],
+)
+def test_events_count_what_really_happened(action: Action, result: Result, nodes: list[int]) -> None:
+    after = settle(intended(Memory(), action), [Outcome(action, result)], NOW)
+    assert after.events == tuple(ScaleEvent(NOW, count) for count in nodes)

@@ -1,0 +1,187 @@
+"""The demo's parts that need nothing but themselves."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from autoscaler.demo.balancer import BACKENDS, SLOTS, Balancer, Seen, Sight
+from autoscaler.demo.nodes import Node
+from autoscaler.demo.processes import ComponentFailed, program, start
+from autoscaler.demo.region import Host
+from autoscaler.demo.summary import Summary
+from autoscaler.demo.timeline import CALM, PEAK, REST, Stage, Timeline
+from autoscaler.demo.watch import Shown, Watch
+from autoscaler.policy.schema import Policy
+
+GOOD = Summary(
+    sessions_total=200,
+    sessions_failed=0,
+    publishers_total=6,
+    publishers_cut=0,
+    viewer_minutes_disrupted=0.0,
+    launched=5,
+    terminated=3,
+    max_in_service=5,
+    final_in_service=2,
+    haproxy_reloads=0,
+    invariant_violations=0,
+    duration_s=100.0,
+)
+PACKAGE = resources.files("autoscaler.demo")
+
+
+def test_a_promise_that_was_kept_needs_no_complaint() -> None:
+    assert GOOD.complaints(smallest=2) == []
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "complaint"),
+    [
+        (replace(GOOD, sessions_failed=1), "1 sessions broke"),
+        (replace(GOOD, publishers_cut=2), "2 publishers were cut"),
+        (replace(GOOD, haproxy_reloads=1), "HAProxy was reloaded 1 times"),
+        (replace(GOOD, invariant_violations=1), "1 promises were broken"),
+        (replace(GOOD, sessions_total=0), "there was no traffic"),
+        (replace(GOOD, max_in_service=2), "the cluster did not grow"),
+        (replace(GOOD, terminated=0), "the cluster did not shrink"),
+        (replace(GOOD, final_in_service=5), "the cluster did not shrink"),
+    ],
+)
+def test_each_broken_promise_is_named(spoilt: Summary, complaint: str) -> None:
+    assert complaint in spoilt.complaints(smallest=2)
+
+
+def test_the_crowd_grows_stays_and_goes() -> None:
+    timeline = Timeline(speed=2.0)
+    assert timeline.crowd(Stage.CALM, 0) == CALM
+    assert timeline.crowd(Stage.SURGE, 0) == CALM
+    assert timeline.crowd(Stage.SURGE, timeline.ramp_s) == timeline.crowd(Stage.SURGE, timeline.surge_s) == PEAK
+    assert timeline.crowd(Stage.FALL, 0).publishers == PEAK.publishers
+    assert timeline.crowd(Stage.FALL, timeline.lingering_s) == REST
+    assert Timeline(1.0).surge_s == 2 * timeline.surge_s
+
+
+def test_the_policy_is_a_policy() -> None:
+    policy = Policy.model_validate(YAML(typ="safe").load((PACKAGE / "policies" / "edge.yaml").read_text()))
+    assert {membership.backend for membership in policy.load_balancer} == set(BACKENDS)
+    assert policy.bounds.max <= SLOTS
+
+
+def test_haproxy_takes_the_configuration_without_a_word(tmp_path: Path) -> None:
+    haproxy = program("haproxy", "apt-get install haproxy", "/usr/sbin")
+    configuration = tmp_path / "haproxy.cfg"
+    configuration.write_text(Balancer.plan(tmp_path).render())
+    checked = subprocess.run([haproxy, "-c", "-q", "-f", configuration], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "code"), [("10.0.1.5", 1), ("mongo.internal", 1), ("mongodb://u:p@10.0.1.5/?a=b&c=d", 0)]
+)
+def test_the_mode_script_asks_about_a_bare_address_and_nobody_answers(tmp_path: Path, address: str, code: int) -> None:
+    with resources.as_file(PACKAGE / "image") as image:
+        subprocess.run(["cp", "-r", f"{image}/.", tmp_path], check=True)
+    script = tmp_path / "antmedia" / "change_server_mode.sh"
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    changed = subprocess.run(
+        ["bash", script, "cluster", address],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    assert changed.returncode == code
+    properties = (tmp_path / "antmedia" / "conf" / "red5.properties").read_text()
+    assert (f"clusterdb.host={address}\n" in properties) is (code == 0)
+
+
+def test_a_missing_program_is_named_with_what_to_do() -> None:
+    with pytest.raises(ComponentFailed, match="nosuchthing was not found: install it"):
+        program("nosuchthing", "install it")
+
+
+def test_a_program_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    component = start("talker", ["bash", "-c", "echo first; echo last; exit 3"], tmp_path)
+    component.process.wait()
+    with pytest.raises(ComponentFailed, match="talker ended with 3: last"):
+        component.check()
+    component.end()
+
+
+def host(state: str = "running", *, alive: bool = True) -> Host:
+    node = Node("i-1", "127.20.1.4", None, alive=alive)
+    return Host("i-1", "127.20.1.4", "zone", "c5.xlarge", state, node=node)
+
+
+def sight(status: str, process: tuple[str, str] = ("1", "1")) -> Sight:
+    return Sight(process, {"127.20.1.4": {backend: Seen(status, 0) for backend in BACKENDS}})
+
+
+def watched(*statuses: str) -> tuple[Watch, Host]:
+    """A watch over a group of at most one node that saw its server in each of these states."""
+    watch, one = Watch(0, 1), host()
+    for status in statuses:
+        watch.look(sight(status), {"i-1": one})
+    return watch, one
+
+
+@pytest.mark.parametrize(
+    ("statuses", "shown"),
+    [
+        (("DOWN",), Shown.PROVING),
+        (("DRAIN",), Shown.PROVING),
+        (("UP 1/3",), Shown.IN_SERVICE),
+        (("UP", "DRAIN"), Shown.DRAINING),
+        (("UP", "MAINT"), Shown.PARKED),
+    ],
+)
+def test_a_node_is_shown_where_it_is(statuses: tuple[str, ...], shown: Shown) -> None:
+    watch, one = watched(*statuses)
+    assert watch.shown(one) is shown
+
+
+def test_a_drained_and_empty_node_may_go() -> None:
+    watch, one = watched("UP", "DRAIN", "MAINT")
+    one.state = "shutting-down"
+    watch.departed(one, viewers=0, publishers=0)
+    assert watch.violations == []
+    assert watch.terminated == {"i-1"}
+
+
+def test_a_node_taken_back_into_service_has_to_be_drained_again() -> None:
+    watch, one = watched("UP", "DRAIN", "UP")
+    watch.departed(one, viewers=0, publishers=0)
+    assert watch.violations == ["i-1 was ended without having been drained"]
+
+
+def test_connections_that_an_end_cuts_are_a_violation() -> None:
+    watch, one = watched("UP", "DRAIN")
+    watch.departed(one, viewers=3, publishers=1)
+    assert watch.violations == ["i-1 was ended with 3 viewers and 1 publishers on it"]
+
+
+def test_more_instances_than_max_are_a_violation_once() -> None:
+    watch = Watch(0, 1)
+    both = {"i-1": host(), "i-2": Host("i-2", "127.20.1.5", "zone", "c5.xlarge", "pending")}
+    watch.look(sight("UP"), both)
+    watch.look(sight("UP"), both)
+    assert watch.violations == ["2 instances at once, the policy's max is 1"]
+
+
+def test_fewer_than_min_behind_haproxy_is_a_violation_but_a_failing_check_is_none() -> None:
+    watch, one = Watch(1, 2), host()
+    watch.look(sight("UP"), {"i-1": one})
+    watch.look(sight("DOWN"), {"i-1": one})
+    assert watch.violations == []
+    watch.look(sight("DRAIN"), {"i-1": one})
+    assert watch.violations == ["only 0 nodes were left behind HAProxy, the policy's min is 1"]
+
+
+def test_another_haproxy_process_is_a_reload() -> None:
+    watch, one = watched("UP")
+    watch.look(sight("UP", ("2", "9")), {"i-1": one})
+    watch.look(sight("UP", ("2", "9")), {"i-1": one})
+    assert watch.haproxy_reloads == 1
