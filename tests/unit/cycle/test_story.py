@@ -73,7 +73,7 @@ class Drama(Stage):
     def leave(self, share: int) -> None:
         """Let viewers go, on every node."""
         for key, server in self.world.servers.items():
-            self.world.servers[key] = replace(server, sessions=server.sessions * share // 10)
+            self.world.servers[key] = replace(server, sessions=server.sessions * (share % 10) // 10)
 
     def publish(self, number: int) -> None:
         """Let a publisher begin, even past the balancer."""
@@ -106,17 +106,19 @@ class Drama(Stage):
 
 
 EVENTS: list[Callable[[Drama, int], None]] = [
-    Drama.arrive, Drama.leave, Drama.publish, Drama.unpublish, Drama.toggle, Drama.freeze, Drama.reload, Drama.forget,
+    *[Drama.arrive, Drama.leave, Drama.leave, Drama.unpublish] * 3,
+    Drama.publish, Drama.toggle, Drama.freeze, Drama.reload, Drama.forget,
 ]  # fmt: skip
-acts = st.lists(
-    st.tuples(st.sampled_from(EVENTS), st.integers(0, 40), st.integers(1, 6)), min_size=1, max_size=12
-)  # fmt: skip
+acts = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 40), st.integers(1, 12)), min_size=4, max_size=16)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(acts)
 def test_nobody_is_ever_cut(script: list[tuple[Callable[[Drama, int], None], int, int]]) -> None:
     drama = Drama()
+    drama.run()
+    drama.run()
+    drama.arrive(25)
     for event, amount, cycles in script:
         event(drama, amount)
         for _ in range(cycles):
@@ -155,4 +157,22 @@ def test_a_publisher_holds_its_node_for_ever() -> None:
             drama.leave(0)
         drama.run()
     assert len(drama.running()) >= 4
+    assert drama.cut == []
+
+
+def test_a_draining_node_waits_for_its_last_viewer() -> None:
+    drama = Drama()
+    for cycle in range(50):
+        if cycle in {3, 12}:
+            drama.arrive(25)  # the second time there are more nodes to take them
+        if cycle == 20:
+            drama.leave(2)  # a few stay on each node
+        drama.run()
+    servers = drama.world.servers.values()
+    assert sum(server.status is ServerStatus.UP for server in servers) == 1
+    assert sum(server.status is ServerStatus.MAINT and server.sessions > 0 for server in servers) >= 2
+    drama.leave(0)
+    for _ in range(10):
+        drama.run()
+    assert len(drama.running()) == 1
     assert drama.cut == []
