@@ -248,6 +248,6 @@ def _faults(socket: HaproxySocket, backends: Mapping[str, str]) -> Iterable[str]
         elif not slots:
             yield f"backend {backend} has no slot: no server whose name begins with {prefix!r}"
         states = socket.states(backend)
-        bare = [row.name for row in slots if not (row.tracks or states[row.name].checkable)]
+        bare = [row.name for row in slots if not row.tracks and row.name in states and not states[row.name].checkable]
         if bare:
             yield f"backend {backend}: no health check on {', '.join(bare)}; add `check` to the server line"

@@ -233,7 +233,7 @@ backend sticky
         haproxy.stop()
 
 
-def test_a_node_that_dies_while_waiting_is_not_opened(start: Start) -> None:
+def test_a_node_that_went_down_in_service_comes_back_only_by_admission(start: Start) -> None:
     setup = start("tcp", check="check inter 100ms fall 1 rise 1")
     setup.node(FIRST)
     assert admit(setup, control(setup), (FIRST, "slot1")) == [Done()]
@@ -241,3 +241,8 @@ def test_a_node_that_dies_while_waiting_is_not_opened(start: Start) -> None:
     until(lambda: statuses(setup, "slot1") == {ServerStatus.DOWN}, "the check does not notice")
     assert admit(setup, control(setup, wait_s=0.5), (FIRST, "slot1")) == [WAITING]
     assert ServerStatus.UP not in statuses(setup, "slot1")
+    setup.node(FIRST)
+    until(
+        lambda: statuses(setup, "slot1") == {ServerStatus.DRAIN}, "it went into service by itself, or never came back"
+    )
+    assert admit(setup, control(setup), (FIRST, "slot1")) == [Done()]

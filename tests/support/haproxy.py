@@ -71,9 +71,10 @@ class Haproxy:
         self._config.write_text(GLOBAL.format(folder=self.folder) + sections)
 
     def _answers(self) -> bool:
+        """Whether worker and master are both there; the master starts over once its worker runs."""
         assert self._master.poll() is None, (self.folder / "log").read_text()
         with suppress(ObservationError):
-            return self.socket().info().pid > 0
+            return self.master.workers()[:1] == [self.socket().info().pid]
         return False
 
     def socket(self, level: str = "admin", timeout_s: float = 3.0) -> HaproxySocket:
@@ -89,21 +90,20 @@ class Haproxy:
         before = self.socket().info().pid
         self._master.send_signal(signal.SIGUSR2)
         until(lambda: self._answers() and self.socket().info().pid != before, "no new worker took over")
-        # A master that is still starting over loses the signal of the next reload.
-        until(lambda: self._workers()[:1] == [self.socket().info().pid], "the master does not know the new worker")
-
-    def _workers(self) -> list[int]:
-        with suppress(ObservationError):
-            return self.master.workers()
-        return []
 
     def pause(self) -> None:
         os.kill(self.socket().info().pid, signal.SIGSTOP)
 
     def kill(self) -> None:
+        """End this master and its workers, a process group of their own; the master reaps its workers if it can."""
         with suppress(ProcessLookupError):
-            os.killpg(self._master.pid, signal.SIGKILL)  # a group of its own: this master and its workers
-        self._master.wait()
+            os.killpg(self._master.pid, signal.SIGTERM)
+            os.killpg(self._master.pid, signal.SIGCONT)
+        try:
+            self._master.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._master.pid, signal.SIGKILL)
+            self._master.wait()
 
     def stop(self) -> None:
         self.kill()
