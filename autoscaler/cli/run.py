@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -18,6 +17,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.preflight import preflight
 from autoscaler.runtime.settings import Settings, load_settings
+from autoscaler.runtime.signals import Signals
 from autoscaler.runtime.wiring import Watching, acting, watching
 
 
@@ -42,11 +42,10 @@ def _live(settings: Settings, base: Watching) -> Iterator[Daemon]:
     policies = source.load()
     hands = acting(settings, base)
     _stop_on(preflight(policies, base, hands))
-    yield Daemon(base.senses, hands.executor, hands.hands.store, source, hands.hands.journal.cycle)
+    return Daemon(base.senses, hands.executor, hands.hands.store, source, hands.hands.journal.cycle, signals)
 
 
-@contextmanager
-def _dry(settings: Settings, base: Watching) -> Iterator[Daemon]:
+def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
     source = PolicyFiles(settings.policies)
     _stop_on(preflight(source.load(), base, None))
     memories, journal = KeptMemory(base.memories), StructlogJournal()
@@ -57,7 +56,7 @@ def _dry(settings: Settings, base: Watching) -> Iterator[Daemon]:
             journal.outcome(report.decision.group, outcome)
         journal.cycle(report)
 
-    yield Daemon(base.senses, DryRunExecutor(), memories, source, publish)
+    return Daemon(base.senses, DryRunExecutor(), memories, source, publish, signals)
 
 
 def _stop_on(errors: Sequence[AutoscalerError]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,6 +14,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import MemoryReader, PolicySource, Senses
 from autoscaler.runtime.schedule import LATE, Schedule
+from autoscaler.runtime.signals import Signals
 
 Publish = Callable[[CycleReport], None]
 
@@ -41,9 +40,11 @@ class Daemon:
     """Runs every group's cycle. A group that fails costs the others nothing."""
 
     def __init__(
-        self, senses: Senses, executor: Executor, memories: MemoryReader, source: PolicySource, publish: Publish
-    ) -> None:
+        self, senses: Senses, executor: Executor, memories: MemoryReader, source: PolicySource, publish: Publish,
+        signals: Signals,
+    ) -> None:  # fmt: skip
         """Load the policies; raises ConfigurationError. `publish` gets every report."""
+        self._signals = signals
         self._senses = senses
         self._executor = executor
         self._memories = memories
@@ -51,15 +52,13 @@ class Daemon:
         self._publish = publish
         self._policies: tuple[Policy, ...] = source.load()
         self._log = structlog.stdlib.get_logger("autoscaler")
-        self._reload_wanted = threading.Event()
-        self._stop_wanted = threading.Event()
         self._failed_in_a_row = 0
         self._exit_code = 0
 
     def cycle(self) -> list[CycleReport]:
         """Run one cycle of every group; raises the first failure when all groups had their turn."""
-        if self._reload_wanted.is_set():
-            self._reload_wanted.clear()
+        if self._signals.reload.is_set():
+            self._signals.reload.clear()
             self._reload()
         reports: list[CycleReport] = []
         failures: list[AutoscalerError] = []
@@ -74,19 +73,16 @@ class Daemon:
         return reports
 
     def run(self, every: timedelta, give_up_after: int) -> int:
-        """Run cycles until SIGTERM or SIGINT, which let the running one finish. Returns the exit code.
+        """Run cycles until told to stop, which lets the running one finish. Returns the exit code.
 
-        SIGHUP reloads the policies before the next cycle. `give_up_after` failed cycles in a row end the process with
+        `give_up_after` failed cycles in a row end the process with
         the last failure's exit code, for a supervisor to start it anew.
         """
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self._stop_wanted.set())
-        signal.signal(signal.SIGHUP, lambda *_: self._reload_wanted.set())
         schedule = Schedule(self._once, every, lambda trouble: self._trouble(trouble, give_up_after))
         groups = [policy.group for policy in self._policies]
         self._log.info("started", groups=groups, cycle_s=every.total_seconds(), executor=type(self._executor).__name__)
         schedule.start()
-        self._stop_wanted.wait()
+        self._signals.stop.wait()
         schedule.stop()
         self._log.info("stopped", exit_code=self._exit_code)
         return self._exit_code
@@ -123,4 +119,4 @@ class Daemon:
         if self._failed_in_a_row >= give_up_after:
             self._exit_code = trouble.exit_code if isinstance(trouble, AutoscalerError) else 1
             self._log.error("giving_up", failed_in_a_row=self._failed_in_a_row, exit_code=self._exit_code)
-            self._stop_wanted.set()
+            self._signals.stop.set()
