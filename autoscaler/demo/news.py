@@ -24,6 +24,7 @@ class News:
     log: Path
     _shown: dict[str, Shown] = field(default_factory=dict)
     _troubles: int = 0
+    _violations: int = 0
     _read: int = 0
 
     @property
@@ -36,9 +37,9 @@ class News:
 
     def fresh(self) -> list[str]:
         """Return what is new since the last call."""
-        troubles = self.region.troubles[self._troubles :]
-        self._troubles += len(troubles)
-        return [*self._decisions(), *self._changes(), *troubles]
+        wrong = [*self.region.troubles[self._troubles :], *self.watch.violations[self._violations :]]
+        self._troubles, self._violations = len(self.region.troubles), len(self.watch.violations)
+        return [*self._decisions(), *self._changes(), *wrong]
 
     def _changes(self) -> list[str]:
         lines = []

@@ -128,12 +128,12 @@ class Stack:
     def stop(self) -> None:
         """End every program that was started, the daemon first, and drop what was written to a borrowed MongoDB."""
         self.stop_daemon()
-        if self._borrowed:
-            self._return_mongodb()
         while self._running:
             self._running.pop().end()
         if self._net is not None:
             self._net.close()
+        if self._borrowed:
+            self._return_mongodb()
 
     def _preflight(self) -> tuple[str, str]:
         """Find what must be there and return HAProxy's and the MongoDB server's program ("" when borrowed)."""
@@ -142,10 +142,10 @@ class Stack:
                 raise ComponentFailed(f"the package {module} is missing: pip install 'ams-autoscaler[demo]'")
         program("bash", "nodes run their user-data with it")
         haproxy = program("haproxy", "apt-get install haproxy", "/usr/sbin", "/usr/local/sbin")
-        self._borrowed = bool(os.environ.get("MONGODB_URI"))
+        if os.environ.get("MONGODB_URI"):
+            return haproxy, ""
         own = str(Path(sys.executable).parent)
-        hint = "pip install 'ams-autoscaler[demo]', or set MONGODB_URI"
-        return haproxy, "" if self._borrowed else program("secantusd-py", hint, own)
+        return haproxy, program("secantusd-py", "pip install 'ams-autoscaler[demo]', or set MONGODB_URI", own)
 
     def _world(self) -> Path:
         """Write the demo's world with a VPC that no other demo here uses; its x.0.1:5080 is held as a sign."""
@@ -161,9 +161,9 @@ class Stack:
 
     async def _start_mongodb(self, server: str) -> None:
         """Start the server, or take the one in MONGODB_URI, where every database gets a name of this run's own."""
-        mark = f"{self.folder.name.replace('-', '_')}_" if self._borrowed else ""
+        mark = "" if server else f"{self.folder.name.replace('-', '_')}_"
         self.names = Names(f"{mark}clusterdb", f"{mark}autoscaler", f"{mark}LiveApp")
-        if self._borrowed:
+        if not server:
             self.mongodb_uri = os.environ["MONGODB_URI"]
             await self._prepare_mongodb(None)
             return
@@ -187,6 +187,7 @@ class Stack:
                 await component.ready(answers)
             elif not await answers():
                 raise ComponentFailed("the server in MONGODB_URI does not answer")
+            self._borrowed = component is None
             await Rows(client, self.names).applications()
 
     async def _start_haproxy(self, haproxy: str) -> None:
@@ -228,9 +229,13 @@ class Stack:
         return {"PYTHONPATH": paths}
 
     def _return_mongodb(self) -> None:
-        with MongoClient[dict[str, Any]](self.mongodb_uri, timeoutMS=MONGO_TIMEOUT_MS) as client:
-            for name in self.names.all:
-                client.drop_database(name)
+        try:
+            with MongoClient[dict[str, Any]](self.mongodb_uri, timeoutMS=MONGO_TIMEOUT_MS) as client:
+                for name in self.names.all:
+                    client.drop_database(name)
+        except PyMongoError as error:
+            names = ", ".join(self.names.all)
+            raise ComponentFailed(f"the databases {names} could not be dropped: {type(error).__name__}") from error
 
 
 def _held(address: str) -> socket.socket | None:

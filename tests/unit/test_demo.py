@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from autoscaler.cli.app import app
 from autoscaler.demo.balancer import BACKENDS, SLOTS, Balancer, Seen, Sight
 from autoscaler.demo.nodes import Node
 from autoscaler.demo.processes import ComponentFailed, program, start
 from autoscaler.demo.region import Host
+from autoscaler.demo.run import Result
 from autoscaler.demo.summary import Summary
 from autoscaler.demo.timeline import CALM, PEAK, REST, Stage, Timeline
+from autoscaler.demo.view import View
 from autoscaler.demo.watch import Shown, Watch
 from autoscaler.policy.schema import Policy
 
@@ -55,6 +60,21 @@ def test_a_promise_that_was_kept_needs_no_complaint() -> None:
 )
 def test_each_broken_promise_is_named(spoilt: Summary, complaint: str) -> None:
     assert complaint in spoilt.complaints(smallest=2)
+
+
+@pytest.mark.parametrize(("complaints", "code"), [((), 0), (("1 sessions broke",), 1)])
+def test_the_command_prints_one_document_and_fails_on_any_complaint(
+    monkeypatch: pytest.MonkeyPatch, complaints: tuple[str, ...], code: int
+) -> None:
+    def run(_: View, *, keep: bool, speed: float) -> Result:
+        assert (keep, speed) == (True, 2.0)
+        return Result(GOOD, complaints)
+
+    monkeypatch.setattr("autoscaler.demo.run.run", run)
+    ended = CliRunner().invoke(app, ["demo", "--json", "--keep", "--speed", "2"])
+    assert ended.exit_code == code
+    assert json.loads(ended.stdout) == asdict(GOOD)
+    assert ended.stderr.splitlines() == list(complaints)
 
 
 def test_the_crowd_grows_stays_and_goes() -> None:
