@@ -17,7 +17,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.preflight import preflight
 from autoscaler.runtime.settings import Settings, load_settings
-from autoscaler.runtime.signals import Signals
+from autoscaler.runtime.signals import Signals, caught
 from autoscaler.runtime.wiring import Watching, acting, watching
 
 
@@ -28,16 +28,16 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Run one cycle and end.")] = False,
 ) -> None:
     """Keep the cluster the right size until SIGTERM. SIGHUP reloads the policies; a bad change keeps the last good."""
-    configure_logging(sys.stderr)
-    settings = load_settings(config)
-    with watching(settings) as base, _dry(settings, base) if dry_run else _live(settings, base) as daemon:
-        if once:
-            raise typer.Exit(_exit_code(daemon.cycle()))
-        raise typer.Exit(daemon.run(settings.cycle, settings.give_up_after))
+    with caught() as signals:
+        configure_logging(sys.stderr)
+        settings = load_settings(config)
+        with watching(settings) as base:
+            daemon = (_dry if dry_run else _live)(settings, base, signals)
+            code = _exit_code(daemon.cycle()) if once else daemon.run(settings.cycle, settings.give_up_after)
+    raise typer.Exit(code)
 
 
-@contextmanager
-def _live(settings: Settings, base: Watching) -> Iterator[Daemon]:
+def _live(settings: Settings, base: Watching, signals: Signals) -> Daemon:
     source = PolicyFiles(settings.policies)
     policies = source.load()
     hands = acting(settings, base)
