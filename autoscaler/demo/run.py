@@ -100,7 +100,6 @@ class Demo:
     view: View
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.monotonic)
-    stage: Stage = Stage.STARTING
     dice: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311 - a crowd, not a secret
     stack: Stack = field(init=False)
     watch: Watch = field(init=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +46,9 @@ WORLD_NET = "127.20."
 
 NETS = range(20, 60)
 """Second bytes of 127.0.0.0/8 that a demo may take for its VPC, so that several can run at once."""
+
+READY = re.compile(r'^\{"endpoint_url".*\}$', re.MULTILINE)
+"""The line in which the emulator says that it is ready, and where."""
 
 DAEMON_GRACE_S = 6.0
 """The daemon may finish its cycle."""
@@ -112,18 +117,16 @@ class Stack:
     def ec2(self) -> EC2Client:
         """Make a client of the emulator."""
         return boto3.session.Session().client(
-            "ec2",
-            region_name=self.region,
-            endpoint_url=self.endpoint_url,
-            config=EC2_CONFIG,
+            "ec2", region_name=self.region, endpoint_url=self.endpoint_url, config=EC2_CONFIG
         )
 
     def stop_daemon(self) -> None:
         """Let the daemon end its cycle: nothing is scaled any more."""
-        if self.daemon is not None:
-            self._running.remove(self.daemon)
-            self.daemon.end(DAEMON_GRACE_S)
-            self.daemon = None
+        daemon, self.daemon = self.daemon, None
+        if daemon is not None:
+            daemon.end(DAEMON_GRACE_S)
+            with suppress(ValueError):  # an interrupt meanwhile: `stop` took it off the list
+                self._running.remove(daemon)
 
     def stop(self) -> None:
         """End every program that was started, the daemon first, and drop what was written to a borrowed MongoDB."""
@@ -149,13 +152,12 @@ class Stack:
 
     def _world(self) -> Path:
         """Write the demo's world with a VPC that no other demo here uses; its x.0.1:5080 is held as a sign."""
-        spec = find_spec("moto_fixtures")
-        worlds = Path(spec.origin).parent / "worlds" if spec is not None and spec.origin else Path("worlds")
+        text = _demo_world().read_text()
         world = self.folder / "world.json"
         for byte in NETS:
             self._net = _held(f"127.{byte}.0.1")
             if self._net is not None:
-                world.write_text((worlds / "demo.json").read_text().replace(WORLD_NET, f"127.{byte}."))
+                world.write_text(text.replace(WORLD_NET, f"127.{byte}."))
                 return world
         raise ComponentFailed(f"no address 127.x.0.1:{HTTP_PORT} can be used: the demo needs Linux's loopback network")
 
@@ -209,10 +211,10 @@ class Stack:
         component = self._start("ec2", [sys.executable, "-m", "moto_fixtures", *options])
 
         async def answers() -> bool:
-            return component.log.read_text().endswith("\n")
+            return bool(READY.search(component.log.read_text()))
 
         await component.ready(answers)
-        ready = json.loads(component.log.read_text().splitlines()[-1])
+        ready = json.loads(READY.findall(component.log.read_text())[0])
         self.endpoint_url, self.region = ready["endpoint_url"], ready["region"]
         names: dict[str, str] = ready["names"]
         return names
@@ -236,6 +238,14 @@ class Stack:
         except PyMongoError as error:
             names = ", ".join(self.names.all)
             raise ComponentFailed(f"the databases {names} could not be dropped: {type(error).__name__}") from error
+
+
+def _demo_world() -> Path:
+    """Find the emulator's world without importing the emulator, which would import all of moto here."""
+    spec = find_spec("moto_fixtures")
+    if spec is None or spec.origin is None:
+        raise ComponentFailed("the package moto_fixtures is missing: it comes with ams-autoscaler")
+    return Path(spec.origin).with_name("worlds") / "demo.json"
 
 
 def _held(address: str) -> socket.socket | None:
