@@ -24,7 +24,7 @@ from autoscaler.model.errors import ObservationError
 from autoscaler.model.plan import Done, Endpoint, Register
 
 SIZE = 1000
-ROUNDS = 3
+ROUNDS = 7
 GOAL = 1.5
 BACKEND = "edge_rtmp"
 READ = f"show stat {BACKEND} 4 -1"

@@ -7,14 +7,13 @@ batches, reading all servers once a round, and believes no reply, only what it r
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from autoscaler.adapters.haproxy_rows import AdminState, ServerRow
+from autoscaler.adapters.haproxy_rows import AdminState, ServerRow, canonical
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_steps import (
     Slot,
@@ -32,6 +31,8 @@ from autoscaler.model.plan import Admission, Deregister, Done, Drain, Endpoint, 
 _POLL_S = 0.05
 _SENDS = 3  # of one command in one call; from 3.0 on an address shows up to 10 ms after its reply
 _ROUNDS = 6  # of looking and telling; the longest way, UP to parked, takes three
+
+_WAITING = Skipped("waiting_for_health_check")
 
 _Found = list[tuple[str, Slot]]
 _A = TypeVar("_A", Drain, Deregister, Forget)
@@ -71,9 +72,11 @@ class _Call:
                 self._lose(balancer, Failed("haproxy_unreachable", f"{balancer}: {error.detail}", retryable=True))
         return views
 
-    def order(self, balancer: str, commands: Iterable[str]) -> None:
+    def order(self, balancer: str, commands: Iterable[str]) -> bool:
         """Note commands for the next `flush`, unless they had no effect several times already."""
-        self._orders[balancer] += [command for command in commands if self._sent[balancer, command] < _SENDS]
+        fresh = [command for command in commands if self._sent[balancer, command] < _SENDS]
+        self._orders[balancer] += fresh
+        return bool(fresh)
 
     def flush(self) -> bool:
         """Send what was ordered; False when there was nothing to send."""
@@ -112,18 +115,24 @@ class HaproxyControl:
         """
         call = _Call(self._sockets, (endpoint for admission in admissions for endpoint in admission.endpoints))
         results: list[Result | None] = [_invalid(admission) for admission in admissions]
+        unfinished = [index for index, result in enumerate(results) if result is None]
         deadline = time.monotonic() + self._wait_s
-        while None in results and call.lost is None:
+        while unfinished:
             views = call.look()
-            if call.lost is None:
-                for index, admission in enumerate(admissions):
-                    if results[index] is None:
-                        results[index] = _advance(admission, views, call)
-                if not call.flush() and None in results:
-                    if time.monotonic() >= deadline:
-                        break
-                    time.sleep(_POLL_S)
-        return [result or call.lost or Skipped("waiting_for_health_check") for result in results]
+            if call.lost is not None:
+                break
+            for index in unfinished:
+                results[index] = _advance(admissions[index], views, call)
+            unfinished = [index for index in unfinished if results[index] in {None, _WAITING}]
+            sent = call.flush()
+            if sent and all(results[index] is None for index in unfinished):
+                continue  # nobody waits for a check: read back at once
+            if not unfinished or (not sent and time.monotonic() >= deadline):
+                break
+            time.sleep(_POLL_S)
+        for index in unfinished:
+            results[index] = call.lost or _WAITING
+        return [result for result in results if result is not None]
 
     def drain(self, drains: Sequence[Drain]) -> list[Result]:
         """See `ports.ProxyControl.drain`. A node that no server points at gets no sessions: Done."""
@@ -177,8 +186,8 @@ def _invalid(admission: Admission) -> Failed | None:
 
 
 def _advance(admission: Admission, views: Mapping[str, _View], call: _Call) -> Result | None:
-    """Order what one admission lacks on any balancer; None while it is under way."""
-    ip = _canonical(admission.ip)
+    """Order what one admission lacks on any balancer; None when something was ordered."""
+    ip = canonical(admission.ip)
     steps = []
     for balancer, view in views.items():
         for endpoint in admission.endpoints:
@@ -193,37 +202,32 @@ def _advance(admission: Admission, views: Mapping[str, _View], call: _Call) -> R
     if all(step.stage is Stage.ARRIVED for _, _, step in steps):
         return Done()
     everywhere = all(step.stage in {Stage.PROVEN, Stage.ARRIVED} for _, _, step in steps)
-    for balancer, slot, step in steps:
+    ordered = [
         call.order(balancer, opening(slot) if everywhere and step.stage is Stage.PROVEN else step.commands)
-    return None
-
-
-def _canonical(ip: str) -> str:
-    """Spell an address as HAProxy does; what is no address matches no server."""
-    try:
-        return str(ipaddress.ip_address(ip))
-    except ValueError:
-        return "invalid"
+        for balancer, slot, step in steps
+    ]
+    return None if any(ordered) else _WAITING
 
 
 def _at_address(action: Drain | Deregister, views: Mapping[str, _View]) -> _Found:
-    ip = _canonical(action.ip)
+    ip = canonical(action.ip)
     return [
         (balancer, slot)
         for balancer, view in views.items()
         for endpoint in action.endpoints
         for slot in view.addressed.get((endpoint.backend, ip, endpoint.port), ())
+        if ip
     ]
 
 
 def _still_its_own(action: Forget, views: Mapping[str, _View]) -> _Found:
-    ip = _canonical(action.ip)
+    ip = canonical(action.ip)
     slots = (
         (balancer, view.named.get((endpoint.backend, action.slot)))
         for balancer, view in views.items()
         for endpoint in action.endpoints
     )
-    return [(balancer, slot) for balancer, slot in slots if slot and (slot.row.ip == ip or slot.parked)]
+    return [(balancer, slot) for balancer, slot in slots if slot and (slot.row.ip == ip != "" or slot.parked)]
 
 
 def _read_back(pairs: _Found, step: Callable[[Slot], tuple[str, ...]]) -> Result:

@@ -9,11 +9,10 @@ with `fall 1` looks proven at once. Source: HAProxy management guide, "set serve
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from autoscaler.adapters.haproxy_rows import AdminState, ServerRow
+from autoscaler.adapters.haproxy_rows import AdminState, ServerRow, canonical
 from autoscaler.model.plan import Failed
 from autoscaler.model.snapshot import ServerStatus
 
@@ -70,11 +69,7 @@ class Step:
 
 def is_target(ip: str, port: int) -> bool:
     """Whether HAProxy may be given this address: it would itself take 999.0.0.1, and port 99999 as 34463."""
-    try:
-        ipaddress.ip_address(ip)
-    except ValueError:
-        return False
-    return 0 < port <= _LAST_PORT
+    return canonical(ip) != "" and 0 < port <= _LAST_PORT
 
 
 def admission_step(slot: Slot, ip: str, port: int) -> Step:
