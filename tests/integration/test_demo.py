@@ -100,7 +100,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 
 
 def test_a_crowd_comes_and_goes_and_nobody_is_cut(launch: Callable[..., Demo]) -> None:
-    demo = launch("--speed", "4")
+    demo = launch("--speed", "3")
     code, stdout = demo.end()
     assert code == 0, demo.said()
     summary = json.loads(stdout)

@@ -6,23 +6,33 @@ import json
 import subprocess
 from dataclasses import asdict, replace
 from importlib import resources
+from io import StringIO
 from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from rich.console import Console
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from autoscaler.cli.app import app
 from autoscaler.demo.balancer import BACKENDS, SLOTS, Balancer, Seen, Sight
+from autoscaler.demo.news import News
 from autoscaler.demo.nodes import Node
 from autoscaler.demo.processes import ComponentFailed, program, start
-from autoscaler.demo.region import Host
+from autoscaler.demo.region import Host, Region
+from autoscaler.demo.rows import Names
 from autoscaler.demo.run import Result
 from autoscaler.demo.summary import Summary
+from autoscaler.demo.tally import Tally
 from autoscaler.demo.timeline import CALM, PEAK, REST, Stage, Timeline
-from autoscaler.demo.view import View
+from autoscaler.demo.view import Lines, Picture, Row, Scene, View
 from autoscaler.demo.watch import Shown, Watch
 from autoscaler.policy.schema import Policy
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
 
 GOOD = Summary(
     sessions_total=200,
@@ -205,3 +215,56 @@ def test_another_haproxy_process_is_a_reload() -> None:
     watch.look(sight("UP", ("2", "9")), {"i-1": one})
     watch.look(sight("UP", ("2", "9")), {"i-1": one})
     assert watch.haproxy_reloads == 1
+
+
+def scene(elapsed_s: float) -> Scene:
+    rows = (
+        Row("i-1", "127.20.1.4", "eu-west-1a", Shown.IN_SERVICE, 80, 20, 3, 2),
+        Row("i-2", "127.20.1.5", "eu-west-1b", Shown.IN_SERVICE, 40, 10, 3, 2),
+        Row("i-3", "127.20.1.6", "eu-west-1a", Shown.BOOTING, 0, 0, 0, 0),
+    )
+    return Scene(elapsed_s, Stage.SURGE, rows, 30, 6, 4, Tally(refusals=5, sessions_failed=1, publishers_cut=1))
+
+
+def test_away_from_a_terminal_the_moment_is_one_line_every_few_seconds() -> None:
+    written = StringIO()
+    with Lines(Console(file=written)) as view:
+        view.say("stage: surge")
+        for elapsed_s in (0.0, 1.0, 4.9, 5.0, 6.0):
+            view.update(scene(elapsed_s))
+    first, *moments = written.getvalue().splitlines()
+    assert first.endswith("] stage: surge")
+    assert len(moments) == 2
+    assert "surge: 2 nodes in service (+1 coming, 0 leaving), cpu 60 %; 30 viewers, 6 HLS, 4 publishers;" in moments[0]
+    assert moments[0].endswith("refused 5, broken 2")
+
+
+def test_on_a_terminal_the_nodes_and_the_last_events_are_drawn() -> None:
+    written = StringIO()
+    with Picture(Console(file=written, force_terminal=True, width=140)) as view:
+        view.say("an event")
+        view.update(scene(7.0))
+    drawn = written.getvalue()
+    assert all(words in drawn for words in ("i-2", "127.20.1.6", "booting", "in service", "an event", " 80 %"))
+
+
+def test_the_daemons_log_becomes_news_line_by_line(tmp_path: Path) -> None:
+    log = tmp_path / "daemon.log"
+    lines = [
+        '{"event": "cycle", "direction": "hold", "current": 2, "desired": 2, "reasons": []}',
+        "no JSON at all",
+        '{"event": "cycle", "direction": "out", "current": 2, "desired": 4, "reasons": ["target_tracking"]}',
+        '{"event": "outcome", "action": "Launch", "subject": "a", "result": "failed", "code": "stock_out", "detail": "-"}',
+    ]
+    log.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])
+    watch = Watch(1, 2)
+    dice = Random(1)  # noqa: S311 - nothing is rolled, and nothing secret
+    region = Region(cast("EC2Client", None), tmp_path, Timeline(), Names("c", "s", "A"), dice, watch.departed)
+    news = News(region, watch, log)
+    assert news.fresh() == ["decision: 2 -> 4 nodes (target_tracking)"]
+    log.write_text("\n".join(lines) + "\n")
+    assert news.fresh() == ["Launch a failed: stock_out -"]
+    region.troubles.append("EC2: away")
+    watch.violations.append("a promise was broken")
+    assert news.fresh() == ["EC2: away", "a promise was broken"]
+    assert news.fresh() == []
