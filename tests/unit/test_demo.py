@@ -254,7 +254,7 @@ def test_the_daemons_log_becomes_news_line_by_line(tmp_path: Path) -> None:
         '{"event": "cycle", "direction": "hold", "current": 2, "desired": 2, "reasons": []}',
         "no JSON at all",
         '{"event": "cycle", "direction": "out", "current": 2, "desired": 4, "reasons": ["target_tracking"]}',
-        '{"event": "outcome", "action": "Launch", "subject": "a", "result": "failed", "code": "stock_out", "detail": "-"}',
+        '{"event": "outcome", "action": "Launch", "subject": "a", "result": "failed", "code": "odd", "detail": "-"}',
     ]
     log.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])
     watch = Watch(1, 2)
@@ -263,7 +263,7 @@ def test_the_daemons_log_becomes_news_line_by_line(tmp_path: Path) -> None:
     news = News(region, watch, log)
     assert news.fresh() == ["decision: 2 -> 4 nodes (target_tracking)"]
     log.write_text("\n".join(lines) + "\n")
-    assert news.fresh() == ["Launch a failed: stock_out -"]
+    assert news.fresh() == ["Launch a failed: odd -"]
     region.troubles.append("EC2: away")
     watch.violations.append("a promise was broken")
     assert news.fresh() == ["EC2: away", "a promise was broken"]
