@@ -28,7 +28,7 @@ from autoscaler.adapters.haproxy_steps import (
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Admission, Deregister, Done, Drain, Endpoint, Failed, Forget, Result, Skipped
 
-_POLL_S = 0.05
+_POLL_S = 0.05  # from look to look; half of it stays quiet even when the looking takes long
 _SENDS = 3  # of one command in one call; from 3.0 on an address shows up to 10 ms after its reply
 _ROUNDS = 6  # of looking and telling; the longest way, UP to parked, takes three
 
@@ -118,6 +118,7 @@ class HaproxyControl:
         unfinished = [index for index, result in enumerate(results) if result is None]
         deadline = time.monotonic() + self._wait_s
         while unfinished:
+            began = time.monotonic()
             views = call.look()
             if call.lost is not None:
                 break
@@ -129,7 +130,7 @@ class HaproxyControl:
                 continue  # nobody waits for a check: read back at once
             if not unfinished or (not sent and time.monotonic() >= deadline):
                 break
-            time.sleep(_POLL_S)
+            time.sleep(max(_POLL_S / 2, began + _POLL_S - time.monotonic()))
         for index in unfinished:
             results[index] = call.lost or _WAITING
         return [result for result in results if result is not None]
