@@ -57,12 +57,17 @@ class Haproxy:
     def __init__(self, sections: str) -> None:
         binary = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
         assert binary, "these tests need haproxy: apt-get install haproxy"
+        self._binary = binary
         self.folder = Path(tempfile.mkdtemp(prefix="haproxy-"))  # short: a socket's path has 107 bytes
         self._config = self.folder / "haproxy.cfg"
         self.configure(sections)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again too after a `kill`: the servers are then as in the configuration, unless a state was kept."""
         with (self.folder / "log").open("wb") as log:
             self._master = subprocess.Popen(
-                [binary, "-W", "-S", f"{self.folder}/master.sock", "-f", str(self._config)],
+                [self._binary, "-W", "-S", f"{self.folder}/master.sock", "-f", str(self._config)],
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         until(self._answers, "haproxy did not start")
@@ -201,7 +206,7 @@ def get(port: int, cookie: str = "") -> tuple[int, str, str]:
 
 
 class Setup:
-    """One of the two common set-ups of an AMS cluster, with SLOTS slots in every backend, on free ports.
+    """One of the two common set-ups of an AMS cluster, with `slots` slots in every backend, on free ports.
 
     `tcp`: RTMP and HTTP are both passed through as TCP. `http`: HTTP is balanced as HTTP with a sticky backend for
     HLS (`cookie JSESSIONID prefix`) and without TLS, whose frontends change nothing for the servers.
@@ -216,8 +221,9 @@ class Setup:
         check: str = CHECK,
         stats_extra: str = "",
         node_ports: tuple[int, int] | None = None,
+        slots: int = SLOTS,
     ) -> None:
-        self.kind, self._check, self._extra = kind, check, stats_extra
+        self.kind, self._check, self._extra, self._slots = kind, check, stats_extra, slots
         self.rtmp, self.http, self.stats = free_port(), free_port(), free_port()  # where the balancer listens
         self.node_ports = node_ports or (free_port(), free_port())
         self._nodes: dict[str, Node] = {}
@@ -287,7 +293,7 @@ backend backend_http_sticky
         return "\n".join(
             f"    server slot{n} slot.invalid:1 disabled {self._check} init-addr last,127.0.0.1"
             + (f" cookie slot{n}" if cookies else "")
-            for n in range(1, SLOTS + 1)
+            for n in range(1, self._slots + 1)
         )
 
     def node(self, ip: str) -> Node:
