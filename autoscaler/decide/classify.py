@@ -78,9 +78,10 @@ def _out_of_service(node: Node, view: View, *, admitted: bool) -> Phase:
 
 def serving(node: Node, view: View) -> bool:
     """Whether every balancer sends new sessions to the node, in every backend of the policy."""
-    if isinstance(node.servers, Gap) or len(node.servers) < view.places:
+    if isinstance(node.servers, Gap):
         return False
-    return all(server.status is ServerStatus.UP for server in node.servers)
+    up = {(server.balancer, server.backend) for server in node.servers if server.status is ServerStatus.UP}
+    return len(up) >= view.places > 0
 
 
 def beating(node: Node, now: datetime) -> bool:

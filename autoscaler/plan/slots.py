@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import Node, Server, ServerStatus
+from autoscaler.model.snapshot import Gap, Node, Server, ServerStatus
 
 PARKING = ("127.0.0.1", 1)
 """Where a free slot points: an address that refuses at once. 0.0.0.0 would mean the balancer itself."""
@@ -54,8 +54,12 @@ def map_slots(view: View) -> SlotMap:
 
 
 def slot_name(node: Node) -> str:
-    """Name the server that the node has already, slot or not; empty when it has none, or when we cannot tell."""
-    return node.servers[0].name if isinstance(node.servers, tuple) and node.servers else ""
+    """Name the server that the node has already, slot or not; empty when it has none, or when we cannot tell.
+
+    A row with a slash is no server of HAProxy's present worker, but what an older one still carries.
+    """
+    servers = () if isinstance(node.servers, Gap) else node.servers
+    return next((server.name for server in servers if "/" not in server.name), "")
 
 
 def _parked(server: Server) -> bool:

@@ -10,7 +10,19 @@ from autoscaler.decide.track import track
 from autoscaler.model.decision import Phase
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, ServerStatus
-from tests.support.fleet import LONG_AGO, MONGO_GAP, NOW, PROXY_GAP, node, policy, seasoned, seconds, snapshot, view
+from tests.support.fleet import (
+    LONG_AGO,
+    MONGO_GAP,
+    NOW,
+    PROXY_GAP,
+    node,
+    policy,
+    seasoned,
+    seconds,
+    server,
+    snapshot,
+    view,
+)
 
 STALE = Heartbeat(NOW - seconds(21), 5.0)
 FRESH = Heartbeat(NOW - seconds(20), 5.0)
@@ -53,6 +65,11 @@ def test_a_node_serves_only_when_it_is_up_everywhere() -> None:
     rules = policy(load_balancer=[{"backend": "backend_http", "port": 5080}, {"backend": "backend_rtmp", "port": 1935}])
     subject = node(1, answers=True)
     assert classify(subject, view(snapshot(subject), rules)) is Phase.JOINED
+
+
+def test_what_an_older_worker_still_carries_does_not_take_a_node_out_of_service() -> None:
+    older = replace(server(1), name="worker-77/slot9", status=ServerStatus.MAINT)
+    assert phase(node(1, servers=(older, server(1)), answers=True)) is Phase.IN_SERVICE
 
 
 def test_a_node_that_was_in_service_never_fails_to_join() -> None:

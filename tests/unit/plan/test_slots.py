@@ -53,3 +53,6 @@ def test_a_parked_address_that_is_not_in_maintenance_is_not_free() -> None:
 def test_a_node_names_its_slot() -> None:
     assert slot_name(node(3)) == "slot3"
     assert slot_name(node(3, status=None)) == ""
+    older = replace(server(3), name="worker-77/slot9", status=ServerStatus.MAINT)
+    assert slot_name(node(3, servers=(older, server(3)))) == "slot3"
+    assert slot_name(node(3, servers=(older,))) == ""
