@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-SLOWEST, FASTEST = 0.5, 4.0
+SLOWEST, FASTEST = 0.75, 4.0
+"""Slower would not end within three minutes, faster would leave the cluster no time to follow."""
 
 
 def demo(

@@ -115,6 +115,8 @@ class Region:
             self._off(host)
         elif state == "running" and host.boots is None:
             host.boots = asyncio.create_task(self._boot(host))
+        elif host.boots is not None and host.boots.done():
+            host.boots.result()  # what may go wrong in a boot is among the troubles; anything else is a bug
 
     def _off(self, host: Host) -> None:
         if host.boots is None:
