@@ -1,0 +1,93 @@
+"""Every block of code in the documents is executed, or held against the file that it is taken from."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from autoscaler.policy.load import load_policies
+from autoscaler.runtime.settings import load_settings
+from tests.support.documents import ROOT, Block, blocks, read
+
+KINDS = {"yaml", "json", "haproxy", "sh", "ini", "js"}
+"""What blocks may be; plain text and pictures have no word at all."""
+
+ENVIRONMENT = {
+    "MONGODB_URI": "mongodb://10.0.0.1:27017/",
+    "HAPROXY_STATS_USER": "Username",
+    "HAPROXY_STATS_PASSWORD": "Password",
+}
+
+
+def place(block: Block) -> str:
+    return block.place
+
+
+def yaml_blocks(kind: str) -> list[Block]:
+    return [block for block in blocks("yaml") if block.info[1:] == (kind,)]
+
+
+def test_every_block_says_what_it_is() -> None:
+    assert {block.place: block.info for block in blocks() if block.info and block.info[0] not in KINDS} == {}
+    known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment")]
+    assert sorted(map(place, blocks("yaml"))) == sorted(map(place, known))
+    assert {kind for block in known for kind in block.info[1:]} == {"policy", "settings", "fragment"}
+
+
+@pytest.mark.parametrize("block", yaml_blocks("policy"), ids=place)
+def test_a_policy_loads(block: Block) -> None:
+    assert load_policies({block.place: block.text})
+
+
+@pytest.mark.parametrize("block", yaml_blocks("fragment"), ids=place)
+def test_a_fragment_fits_a_policy(block: Block) -> None:
+    """Lay it over a shipped policy: a fragment's top-level keys replace the policy's."""
+    yaml = YAML(typ="safe")
+    whole = yaml.load(read(ROOT / "policies/edge.yaml")) | yaml.load(block.text)
+    assert load_policies({block.place: json.dumps(whole)})  # JSON is YAML
+
+
+@pytest.mark.parametrize("block", yaml_blocks("settings"), ids=place)
+def test_settings_load(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "autoscaler.yaml"
+    file.write_text(block.text)
+    assert load_settings(file, ENVIRONMENT).policies == tmp_path / "policies"
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=place)
+def test_json_parses(block: Block) -> None:
+    assert json.loads(block.text)
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """The lines of each section of an HAProxy configuration, without comments and space."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    name = ""
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words and words[0] in {"global", "defaults", "frontend", "backend", "listen"}:
+            name = " ".join(words[:2])
+        elif words:
+            found[name].append(" ".join(words))
+    return found
+
+
+@pytest.mark.parametrize("block", blocks("haproxy"), ids=place)
+def test_an_excerpt_of_haproxys_configuration_is_one(block: Block) -> None:
+    """Each line stands in the same section of the whole configuration, which is run elsewhere."""
+    whole = sections(read(ROOT / "docs/haproxy.cfg"))
+    excerpt = sections(block.text)
+    assert excerpt
+    for section, lines in excerpt.items():
+        assert [line for line in lines if line not in whole[section]] == [], section
+
+
+def test_shipped_policies_are_valid_together() -> None:
+    files = sorted((ROOT / "policies").glob("*.yaml"))
+    assert {policy.group for policy in load_policies({file.name: read(file) for file in files})} == {
+        file.stem for file in files
+    }
