@@ -43,7 +43,7 @@ def rank(nodes: list[Node]) -> list[Node]:
 
 def _drain(node: Node, view: View) -> Drain:
     return Drain(
-        token=token(view.snapshot.group, view.memory.revision, "drain", node.instance_id),
+        token=token(view, "drain", node.instance_id),
         why="above_desired",
         instance_id=node.instance_id,
         ip=node.instance.ip,

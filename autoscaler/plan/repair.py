@@ -36,19 +36,19 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
 
 def departures(decision: Decision, view: View) -> Iterator[Action]:
     """Take draining nodes one step further, and end those that are done, lost, or never came."""
-    group, revision, places = view.snapshot.group, view.memory.revision, view.policy.endpoints
+    places = view.policy.endpoints
     for node in view.snapshot.nodes:
         phase = decision.phases[node.instance_id]
         about = {"instance_id": node.instance_id, "ip": node.instance.ip}
         if phase in _ENDS:
-            key = token(group, revision, "end", node.instance_id)
+            key = token(view, "end", node.instance_id)
             yield Terminate(token=key, why=_ENDS[phase], endpoints=places, **about)
         elif phase is Phase.DRAINING and not isinstance(node.servers, Gap) and not parked(node):
             if view.now - view.memory.drains[node.instance_id].since >= view.policy.drain.sticky_for:
-                key = token(group, revision, "park", node.instance_id)
+                key = token(view, "park", node.instance_id)
                 yield Deregister(token=key, why="move_cookie_holders", endpoints=places, **about)
             elif any(server.status is ServerStatus.UP for server in node.servers):
-                key = token(group, revision, "drain", node.instance_id)
+                key = token(view, "drain", node.instance_id)
                 yield Drain(token=key, why="drain_unfinished", endpoints=places, **about)
 
 
@@ -56,7 +56,7 @@ def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
     """Free the slots of instances that are gone."""
     for slot, ip in slots.gone.items():
         yield Forget(
-            token=token(view.snapshot.group, view.memory.revision, "forget", slot),
+            token=token(view, "forget", slot),
             why="instance_gone",
             slot=slot,
             ip=ip,
@@ -66,7 +66,7 @@ def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
 
 def _register(node: Node, slot: str, view: View) -> Register:
     return Register(
-        token=token(view.snapshot.group, view.memory.revision, "register", node.instance_id),
+        token=token(view, "register", node.instance_id),
         why="joined",
         instance_id=node.instance_id,
         ip=node.instance.ip,

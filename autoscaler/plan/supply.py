@@ -64,11 +64,10 @@ def launches(count: int, view: View) -> list[Action]:
 
 def launch(view: View, subnet: str, instance_type: str, count: int, known_token: str = "") -> Launch:
     """Build one launch; `known_token` repeats an earlier one whose answer never came."""
-    group = view.snapshot.group
     return Launch(
-        token=known_token or token(group, view.memory.revision, "launch", f"{instance_type}/{subnet}"),
+        token=known_token or token(view, "launch", f"{instance_type}/{subnet}"),
         why="launch_unanswered" if known_token else "below_desired",
-        group=group,
+        group=view.snapshot.group,
         spec=_spec(view.policy.launch, instance_type),
         subnet=subnet,
         count=count,
@@ -118,7 +117,7 @@ def _count(node: Node) -> int:
 
 def _cancel(node: Node, view: View) -> CancelDrain:
     return CancelDrain(
-        token=token(view.snapshot.group, view.memory.revision, "undrain", node.instance_id),
+        token=token(view, "undrain", node.instance_id),
         why="below_desired",
         instance_id=node.instance_id,
         ip=node.instance.ip,
@@ -129,7 +128,7 @@ def _cancel(node: Node, view: View) -> CancelDrain:
 
 def _wake(node: Node, view: View) -> Wake:
     return Wake(
-        token=token(view.snapshot.group, view.memory.revision, "wake", node.instance_id),
+        token=token(view, "wake", node.instance_id),
         why="below_desired",
         instance_id=node.instance_id,
         ip=node.instance.ip,

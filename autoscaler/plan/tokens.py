@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from autoscaler.decide.view import View
 
-def token(group: str, revision: int, kind: str, subject: str) -> str:
+
+def token(view: View, kind: str, subject: str) -> str:
     """Derive a token of 40 ASCII characters (EC2's ClientToken takes 64) from what makes the step that step."""
-    digest = sha256(f"{group}\0{revision}\0{kind}\0{subject}".encode()).hexdigest()
+    digest = sha256(f"{view.snapshot.group}\0{view.memory.revision}\0{kind}\0{subject}".encode()).hexdigest()
     return f"{kind[:8]}-{digest[: 39 - len(kind[:8])]}"
