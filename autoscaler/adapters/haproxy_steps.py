@@ -14,13 +14,7 @@ from enum import Enum, auto
 
 from autoscaler.adapters.haproxy_rows import AdminState, ServerRow, canonical
 from autoscaler.model.plan import Failed
-from autoscaler.model.snapshot import ServerStatus
-
-PARKING_IP = "127.0.0.1"
-"""Where a free slot points. Not 0.0.0.0: to HAProxy that is the address the client asked for, the balancer itself."""
-
-PARKING_PORT = 1
-"""Refused at once on any sane machine."""
+from autoscaler.model.snapshot import PARKING, ServerStatus
 
 _LAST_PORT = 65_535
 
@@ -55,7 +49,7 @@ class Slot:
     @property
     def parked(self) -> bool:
         """Whether it points at the parking address, in whatever state."""
-        return (self.row.ip, self.row.port) == (PARKING_IP, PARKING_PORT)
+        return (self.row.ip, self.row.port) == PARKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +134,5 @@ def freeing(slot: Slot) -> tuple[str, ...]:
         return (f"set server {slot.path} state maint",)
     if slot.in_use or slot.parked:
         return ()
-    return (f"set server {slot.path} addr {PARKING_IP} port {PARKING_PORT}",)
+    ip, port = PARKING
+    return (f"set server {slot.path} addr {ip} port {port}",)

@@ -12,10 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import Gap, Node, Server, ServerStatus
-
-PARKING = ("127.0.0.1", 1)
-"""Where a free slot points: an address that refuses at once. 0.0.0.0 would mean the balancer itself."""
+from autoscaler.model.snapshot import PARKING, Gap, Node, Server, ServerStatus
 
 _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING})
 

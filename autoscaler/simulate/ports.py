@@ -23,8 +23,8 @@ from autoscaler.model.plan import (
     Skipped,
 )
 from autoscaler.model.report import CycleReport
-from autoscaler.model.snapshot import Heartbeat, Instance, InstanceState, Proxy, ServerStatus, Streams
-from autoscaler.simulate.world import PARKED, World
+from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Proxy, ServerStatus, Streams
+from autoscaler.simulate.world import World
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class SimulatedProxyControl:
             server = self.world.servers.get(key)
             if server is None or server.ip != forget.ip:
                 continue
-            ip, port = (server.ip, server.port) if server.sessions else PARKED
+            ip, port = (server.ip, server.port) if server.sessions else PARKING
             self.world.servers[key] = replace(server, ip=ip, port=port, status=ServerStatus.MAINT)
             left = left or server.sessions > 0
         self.world.writes.append(f"free {forget.slot}")

@@ -10,10 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.plan import Launch
-from autoscaler.model.snapshot import Heartbeat, Instance, InstanceState, Server, ServerStatus
-
-PARKED = ("127.0.0.1", 1)
-"""Where a free slot points: an address that refuses at once (0.0.0.0 would be the balancer itself)."""
+from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Server, ServerStatus
 
 
 @dataclass
@@ -49,7 +46,7 @@ class World:
 
     def add_slots(self, backend: str, count: int, prefix: str = "slot", port: int | None = None) -> None:
         """Declare free servers `prefix1..prefixN` in a backend of every balancer."""
-        address = (PARKED[0], port or PARKED[1])
+        address = (PARKING[0], port or PARKING[1])
         for balancer in self.balancers:
             for number in range(1, count + 1):
                 name = f"{prefix}{number}"
