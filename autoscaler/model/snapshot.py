@@ -11,8 +11,8 @@ GROUP = "*"
 """The subject of a sample or gap that concerns the whole group instead of one node."""
 
 PARKING = ("127.0.0.1", 1)
-"""Where a free slot points: an address that refuses at once. Not 0.0.0.0, which to HAProxy is the address that the client
-asked for: the balancer itself."""
+"""Where a free slot points: an address that refuses at once. Not 0.0.0.0, which to HAProxy is the address that the
+client asked for: the balancer itself."""
 
 
 @dataclass(frozen=True, slots=True)
