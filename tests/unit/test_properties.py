@@ -122,12 +122,9 @@ def test_a_gap_never_shrinks_and_stays_between_idle_and_fully_busy(
     busiest = 400.0
 
     def wish(value: float | None) -> tuple[int, int]:
+        told = {} if value is None else dict.fromkeys(names, Sample(value, NOW))
         samples = {
-            source: {
-                key: sample if key not in names else Sample(value, NOW)
-                for key, sample in values.items()
-                if key not in names or value is not None
-            }
+            source: {key: sample for key, sample in values.items() if key not in names} | told
             for source, values in fresh.items()
         }
         decision, _ = decide(replace(shot, samples=samples), rules, memory)
