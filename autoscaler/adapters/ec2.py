@@ -1,4 +1,4 @@
-"""Instances in EC2: the only module that knows boto3.
+"""Instances in EC2, through boto3.
 
 What is ours carries the tag `autoscaler:cluster`; `autoscaler:group` and `autoscaler:token` say which group and which
 launch. IAM conditions are no safeguard (an emulator cannot test them, and one missing condition lets everything
@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore import exceptions as vendor
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from autoscaler.adapters.aws_session import new_session
 from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.plan import Launch, LaunchSpec
 from autoscaler.model.snapshot import Instance, InstanceState
@@ -85,7 +85,7 @@ def connect(
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
     with _translated("connect"):
-        client = boto3.session.Session().client("ec2", region_name=region, endpoint_url=endpoint_url, config=config)
+        client = new_session().client("ec2", region_name=region, endpoint_url=endpoint_url, config=config)
     if read_only:
         client.meta.events.register_first("before-call.ec2", _refuse_writes)
     client.meta.events.register_first("needs-retry.ec2.RunInstances", _stock_outs_are_final)  # type: ignore[arg-type]  # stubs: None

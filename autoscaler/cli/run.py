@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -33,8 +34,15 @@ def run(
         settings = load_settings(config)
         with watching(settings) as base:
             daemon = (_dry if dry_run else _live)(settings, base, signals)
-            code = _exit_code(daemon.cycle()) if once else daemon.run(settings.cycle, settings.give_up_after)
+            code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)
     raise typer.Exit(code)
+
+
+def _run(daemon: Daemon, settings: Settings) -> int:
+    """Run until told to stop. What was loaded up to here stays, so full collections need not walk through it again."""
+    gc.collect()
+    gc.freeze()
+    return daemon.run(settings.cycle, settings.give_up_after)
 
 
 def _live(settings: Settings, base: Watching, signals: Signals) -> Daemon:
