@@ -138,7 +138,9 @@ def test_every_problem_has_a_row() -> None:
 def test_every_failure_has_a_row() -> None:
     documented = first_spans(rows(ERRORS, "Steps that fail"))
     fixed = {errors.StockOut("").code, errors.StateConflict("").code}
-    assert sorted(documented) == sorted(given("Failed", "ActionError", "writing") | fixed | {kind for kind, *_ in KINDS})
+    assert sorted(documented) == sorted(
+        given("Failed", "ActionError", "writing") | fixed | {kind for kind, *_ in KINDS}
+    )
 
 
 def test_every_skip_has_a_row() -> None:
@@ -159,7 +161,9 @@ def test_every_source_has_a_row() -> None:
 
 
 def test_every_exit_code_has_a_row() -> None:
-    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.AutoscalerError)]
+    classes = [
+        cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.AutoscalerError)
+    ]
     codes = {0, WOULD_ACT} | {cls.exit_code for cls in classes}
     assert {int(code) for code in first_spans(rows(ERRORS, "Exit codes"))} == codes
 
@@ -169,7 +173,9 @@ def events() -> set[str]:
     found = set()
     for file in modules("demo", "simulate"):
         for node in ast.walk(tree(file)):
-            if isinstance(node, ast.Call) and re.fullmatch(r"(self\._)?log\.(info|warning|error|log)", ast.unparse(node.func)):
+            if isinstance(node, ast.Call) and re.fullmatch(
+                r"(self\._)?log\.(info|warning|error|log)", ast.unparse(node.func)
+            ):
                 words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
                 found |= {word for word in words if isinstance(word, str)}
     return found
@@ -210,7 +216,7 @@ def spoilt(value: object, wrong: object) -> Iterator[object]:
             yield copy
 
 
-def type_codes(model: type[Policy] | type[Settings], text: str) -> set[str]:
+def type_codes(model: type[Policy | Settings], text: str) -> set[str]:
     """The codes of everything that one wrong value can cause."""
     whole = parse(text, "f.yaml")
     found: set[str] = set()

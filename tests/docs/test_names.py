@@ -6,9 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer
+import typer.core
+import typer.main
 
 from autoscaler.cli.app import app
 from tests.support.documents import DOCUMENTS, ROOT, blocks, defined, headings, prose, spans
@@ -93,7 +94,7 @@ def wrong_target(words: list[str]) -> str:
 def wrong_command(words: list[str]) -> str:
     """Say what is wrong with a command line; placeholders in capitals stand for values."""
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group) or hasattr(group, "commands")
+    assert isinstance(group, typer.core.TyperGroup)
     if words[0].startswith("--"):
         return "" if any(words[0] in parameter.opts for parameter in group.params) else f"no option {words[0]}"
     command = group.commands.get(words[0])
@@ -114,9 +115,12 @@ def test_a_wrong_command_is_noticed() -> None:
 
 def test_every_command_is_documented() -> None:
     group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
     shown = " ".join(line for _, line in shell_lines())
-    for name, command in group.commands.items():  # type: ignore[attr-defined]  # typer's group is click's, untyped
+    for name, command in group.commands.items():
         assert f"autoscaler {name}" in shown, name
         for option in (option for parameter in command.params for option in parameter.opts if option.startswith("--")):
-            texts = [prose(file) + "".join(block.text for block in blocks() if block.file == file) for file in DOCUMENTS]
+            texts = [
+                prose(file) + "".join(block.text for block in blocks() if block.file == file) for file in DOCUMENTS
+            ]
             assert any(option in text for text in texts), f"{name} {option}"

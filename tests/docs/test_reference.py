@@ -53,7 +53,9 @@ def test_the_worked_examples_are_what_is_computed(row: list[str]) -> None:
     (verdict,) = decision.verdicts
     assert verdict.value == float(load)
     assert decision.current * 60 == int(held_against)
-    assert (f"{verdict.direction} to {verdict.desired}" if verdict.direction is not Direction.HOLD else "hold") == expected
+    assert (
+        f"{verdict.direction} to {verdict.desired}" if verdict.direction is not Direction.HOLD else "hold"
+    ) == expected
 
 
 def test_there_are_examples_of_every_verdict() -> None:

@@ -193,11 +193,11 @@ class Session:
         self._wire.close()
 
 
-def get(port: int, cookie: str = "") -> tuple[int, str, str]:
-    """Ask `GET /` through a frontend; return status, the cookie set, and the body (the node's address)."""
+def get(port: int, cookie: str = "", path: str = "/") -> tuple[int, str, str]:
+    """Ask `GET path` through a frontend; return status, the cookie set, and the body (the node's address)."""
     extra = f"Cookie: JSESSIONID={cookie}\r\n" if cookie else ""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
-        wire.sendall(f"GET / HTTP/1.0\r\nHost: lb\r\n{extra}\r\n".encode())
+        wire.sendall(f"GET {path} HTTP/1.0\r\nHost: lb\r\n{extra}\r\n".encode())
         reply = b"".join(iter(lambda: wire.recv(65_536), b"")).decode()
     head, _, body = reply.partition("\r\n\r\n")
     given = [line for line in head.split("\r\n") if line.lower().startswith("set-cookie: jsessionid=")]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, BeforeValidator, SecretStr
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from autoscaler.policy.units import format_duration, parse_duration, parse_percent
 
 Row = tuple[str, str, str]
+NONE = "\N{EN DASH}"
 _PLAIN = {str: "text", bool: "true or false", int: "whole number", Path: "path", SecretStr: "secret"}
 
 
@@ -53,33 +54,37 @@ def _type(info: FieldInfo) -> str:
 
 
 def _base(annotation: Any, metadata: list[Any]) -> str:
-    if get_origin(annotation) is Literal:
-        return " or ".join(f"`{value}`" for value in get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return " or ".join(f"`{member}`" for member in annotation)
-    arguments = [argument for argument in get_args(annotation) if argument not in (..., NoneType)]
+    if get_origin(annotation) is Annotated:
+        annotation, *metadata = get_args(annotation)
     if get_origin(annotation) is tuple:
         return "list of text"
-    if arguments and annotation not in _PLAIN:
-        if hasattr(annotation, "__metadata__"):
-            return _base(arguments[0], list(annotation.__metadata__))
-        return " or ".join(_base(argument, metadata) for argument in arguments)
-    if any(getattr(item, "pattern", None) or _of_field(item) for item in metadata):
-        pattern = next(p for item in metadata if (p := getattr(item, "pattern", None) or _of_field(item)))
-        return "name" if pattern.startswith("^[A-Za-z0-9]") else "address"
+    if choices := _choices(annotation):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    return " or ".join(_base(member, metadata) for member in members) if members else _scalar(annotation, metadata)
+
+
+def _choices(annotation: Any) -> tuple[object, ...]:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(annotation) if isinstance(annotation, type) and issubclass(annotation, StrEnum) else ()
+
+
+def _scalar(annotation: Any, metadata: list[Any]) -> str:
     validators = {item.func for item in metadata if isinstance(item, BeforeValidator)}
     if annotation is timedelta and parse_duration in validators:
         return "duration"
     if annotation is float:
         return "percentage" if parse_percent in validators else "number"
+    if pattern := next(filter(None, map(_pattern, metadata)), ""):
+        return "name" if pattern.startswith("^[A-Za-z0-9]") else "address"
     return _PLAIN[annotation]
 
 
-def _of_field(item: object) -> str:
-    """The pattern inside a Field that an annotation carries."""
-    if not isinstance(item, FieldInfo):
-        return ""
-    return next((p for part in item.metadata if (p := getattr(part, "pattern", None))), "")
+def _pattern(item: object) -> str:
+    """The pattern that an item of metadata asks for, also inside a Field that an annotation carries."""
+    parts = item.metadata if isinstance(item, FieldInfo) else [item]
+    return next((pattern for part in parts if (pattern := getattr(part, "pattern", None))), "")
 
 
 def _default(info: FieldInfo) -> str:
@@ -89,7 +94,7 @@ def _default(info: FieldInfo) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if value is None or value in ("", ()):
-        return "–"
+        return NONE
     if isinstance(value, timedelta):
         return f"`{format_duration(value)}`"
     if isinstance(value, bool):
