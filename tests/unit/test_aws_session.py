@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from io import BytesIO
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from urllib3.response import HTTPResponse
 
 from autoscaler.adapters.aws_session import new_session
 
@@ -29,10 +33,10 @@ DESCRIBED = """<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/20
 )
 def test_a_launch_time_is_the_same_however_it_is_written(text: str, at: datetime) -> None:
     client: Any = new_session().client("ec2", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s")
-    parser = client._response_parser
-    shape = client.meta.service_model.operation_model("DescribeInstances").output_shape
-    reply = parser.parse({"status_code": 200, "headers": {}, "body": DESCRIBED.format(text).encode()}, shape)
-    assert reply["Reservations"][0]["Instances"][0]["LaunchTime"] == at
+    body = HTTPResponse(BytesIO(DESCRIBED.format(text).encode()), preload_content=False)
+    reply = AWSResponse("", 200, HTTPHeaders(), body)
+    client.meta.events.register("before-send.ec2.DescribeInstances", lambda **_: reply)
+    assert client.describe_instances()["Reservations"][0]["Instances"][0]["LaunchTime"] == at
 
 
 def test_a_session_reads_numbers_as_times_too() -> None:
