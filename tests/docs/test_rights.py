@@ -97,6 +97,6 @@ def test_the_documented_mongodb_user_can_work_and_needs_each_role(tmp_path: Path
         with connect(f"mongodb://autoscaler:secret@{address}&authSource=admin") as client:
             work(client)
         for role in roles():
-            with connect(f"mongodb://no-{role['db']}:secret@{address}&authSource=admin") as client:
-                with pytest.raises(AutoscalerError, match="lacks a permission"):
-                    work(client)
+            uri = f"mongodb://no-{role['db']}:secret@{address}&authSource=admin"
+            with connect(uri) as client, pytest.raises(AutoscalerError, match="lacks a permission"):
+                work(client)
