@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -168,12 +168,17 @@ class HaproxyControl:
                 break
         return [call.lost or _read_back(pairs, step) for pairs in found]
 
-    def preflight(self, backends: Mapping[str, str]) -> list[str]:
-        """Say in one line each what would keep us from working; `backends` gives each backend's slot prefix."""
+    def preflight(self, backends: Mapping[str, str], sticky: Collection[str] = ()) -> list[str]:
+        """Say in one line each what would keep us from working; `backends` gives each backend's slot prefix.
+
+        `sticky` names those whose clients hold a cookie: without one on a slot they would be sent anywhere each time.
+        """
         lines: list[str] = []
         for balancer, socket in self._sockets.items():
             try:
-                lines += [f"{balancer}: {line}" for line in _faults(socket, backends)]
+                lines += [
+                    f"{balancer}: {line}" for line in (*_faults(socket, backends), *_unsticky(socket, backends, sticky))
+                ]
             except ObservationError as error:
                 lines.append(f"{balancer}: {error.detail} ({socket.address})")
         return lines
@@ -256,3 +261,15 @@ def _faults(socket: HaproxySocket, backends: Mapping[str, str]) -> Iterable[str]
         bare = [row.name for row in slots if not row.tracks and row.name in states and not states[row.name].checkable]
         if bare:
             yield f"backend {backend}: no health check on {', '.join(bare)}; add `check` to the server line"
+
+
+def _unsticky(socket: HaproxySocket, backends: Mapping[str, str], sticky: Collection[str]) -> Iterator[str]:
+    """Name the slots that set no cookie. A slot with a dynamic cookie shows one even while it is parked."""
+    for backend in sticky:
+        cookies = socket.cookies(backend)
+        slots = {name: cookie for name, cookie in cookies.servers.items() if name.startswith(backends[backend])}
+        bare = [name for name, cookie in slots.items() if not cookie]
+        if slots and not cookies.name:
+            yield f"backend {backend} sets no cookie, and the policy says it does; add a `cookie` line to it"
+        elif bare:
+            yield f"backend {backend}: no cookie on {', '.join(bare)}; add `cookie NAME` to the server line"

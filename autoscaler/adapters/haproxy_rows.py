@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from autoscaler.model.snapshot import ServerStatus
 
-_SERVER_ROW = "2"  # column `type`: 0 frontend, 1 backend, 2 server, 3 listener
+_BACKEND_ROW, _SERVER_ROW = "1", "2"  # column `type`: 0 frontend, 1 backend, 2 server, 3 listener
 _COLUMNS = (
     "pxname", "svname", "type", "addr", "status", "scur", "qcur", "uweight", "weight", "tracked",
     "check_status", "check_health", "check_rise", "check_fall",
@@ -55,6 +55,13 @@ class AdminState(NamedTuple):
     paused: bool
 
 
+class Cookies(NamedTuple):
+    """What a backend does for stickiness: the cookie's `name`, "" when it sets none, and each server's value."""
+
+    name: str
+    servers: Mapping[str, str]
+
+
 class Info(NamedTuple):
     """One worker process. `started_at` has HAProxy's granularity of a second; `stopping` marks an old worker."""
 
@@ -76,6 +83,13 @@ def parse_stat(text: str) -> list[ServerRow]:
     at = [header[column] for column in _COLUMNS]
     kind = header["type"]
     return [_row([line[index] for index in at]) for line in lines if len(line) > kind and line[kind] == _SERVER_ROW]
+
+
+def parse_cookies(text: str) -> Cookies:
+    """Read the column `cookie` of `show stat BACKEND`; a backend that does not exist has none."""
+    rows = [row for row in csv.DictReader(text.removeprefix("# ").splitlines()) if row.get("cookie") is not None]
+    name = next((row["cookie"] for row in rows if row["type"] == _BACKEND_ROW), "")
+    return Cookies(name, {row["svname"]: row["cookie"] for row in rows if row["type"] == _SERVER_ROW})
 
 
 def _row(cells: list[str]) -> ServerRow:

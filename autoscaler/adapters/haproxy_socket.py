@@ -16,8 +16,10 @@ from typing import TypeVar
 
 from autoscaler.adapters.haproxy_rows import (
     AdminState,
+    Cookies,
     Info,
     ServerRow,
+    parse_cookies,
     parse_info,
     parse_stat,
     parse_states,
@@ -105,6 +107,10 @@ class HaproxySocket:
         for backend in backends:
             rows += self._read(f"{prefix}show stat {self._checked(backend)} 4 -1", _parse_stat_if_any)
         return rows
+
+    def cookies(self, backend: str) -> Cookies:
+        """Return the backend's cookie and what each server puts into it. Raises ObservationError."""
+        return self._read(f"show stat {self._checked(backend)} 6 -1", parse_cookies)
 
     def states(self, backend: str) -> Mapping[str, AdminState]:
         """Return what only `show servers state` knows, by server name. Raises ObservationError."""

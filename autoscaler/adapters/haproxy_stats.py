@@ -42,7 +42,8 @@ class SocketStats:
             # After the rows: should a reload fall between the two, the start time is the later one, never the earlier.
             info = self._socket.info()
         except ObservationError as error:
-            raise ObservationError(f"haproxy:{self.balancer}", error.detail) from error
+            detail = f"{error.detail} ({self._socket.address})"
+            raise ObservationError(f"haproxy:{self.balancer}", detail) from error
         old = self._old_workers(backends, info.pid)
         return Proxy(
             self.balancer, info.version, info.pid, info.started_at,

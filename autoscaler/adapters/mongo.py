@@ -30,10 +30,11 @@ _LONGEST = 200
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
 
 
-def connect(uri: str, *, timeout: timedelta = DEFAULT_TIMEOUT) -> Client:
+def connect(uri: str, *, timeout: timedelta = DEFAULT_TIMEOUT, lazy: bool = False) -> Client:
     """Return a client for `uri`. Nothing is asked of the server yet, so it may be down.
 
-    `timeout` bounds each call, retries by the driver included. The caller closes the client.
+    `timeout` bounds each call, retries by the driver included. `lazy`: it opens no connection before the first call.
+    The caller closes the client.
 
     Raises:
         ConfigurationError: the URI cannot be used. It is not repeated in the message, for it holds the password.
@@ -48,6 +49,7 @@ def connect(uri: str, *, timeout: timedelta = DEFAULT_TIMEOUT) -> Client:
                 serverSelectionTimeoutMS=milliseconds,
                 connectTimeoutMS=milliseconds,
                 appname="autoscaler",
+                connect=not lazy,
             )
     except (PyMongoError, ValueError, TypeError, UserWarning) as error:
         raise ConfigurationError([_unusable(error)]) from None  # the vendor's message may quote parts of the password

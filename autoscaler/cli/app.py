@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -27,7 +27,10 @@ for command in (run, plan, validate, status, demo):
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the flag so
     if wanted:
-        typer.echo(version("ams-autoscaler"))
+        try:
+            typer.echo(version("ams-autoscaler"))
+        except PackageNotFoundError:
+            typer.echo("unknown: this checkout is not installed")
         raise typer.Exit
 
 

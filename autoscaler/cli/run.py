@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,13 +12,13 @@ from autoscaler.adapters.journal import StructlogJournal, configure_logging
 from autoscaler.adapters.policy_files import PolicyFiles
 from autoscaler.cli.options import Config
 from autoscaler.cycle.dry_run import DryRunExecutor
-from autoscaler.model.errors import ActionError, AutoscalerError, ObservationError
+from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.report import CycleReport
 from autoscaler.runtime.daemon import Daemon, KeptMemory
-from autoscaler.runtime.preflight import preflight
+from autoscaler.runtime.preflight import PoliciesInForce, preflight
 from autoscaler.runtime.settings import Settings, load_settings
 from autoscaler.runtime.signals import Signals, caught
-from autoscaler.runtime.wiring import Watching, acting, watching
+from autoscaler.runtime.wiring import Acting, Watching, acting, watching
 
 
 def run(
@@ -31,7 +30,7 @@ def run(
     """Keep the cluster the right size until SIGTERM. SIGHUP reloads the policies; a bad change keeps the last good."""
     with caught() as signals:
         configure_logging(sys.stderr)
-        settings = load_settings(config)
+        settings = load_settings(config, steering=not dry_run)
         with watching(settings) as base:
             daemon = (_dry if dry_run else _live)(settings, base, signals)
             code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)
@@ -46,16 +45,12 @@ def _run(daemon: Daemon, settings: Settings) -> int:
 
 
 def _live(settings: Settings, base: Watching, signals: Signals) -> Daemon:
-    source = PolicyFiles(settings.policies)
-    policies = source.load()
     hands = acting(settings, base)
-    _stop_on(preflight(policies, base, hands))
-    return Daemon(base.senses, hands.executor, hands.hands.store, source, hands.hands.journal.cycle, signals)
+    in_force = _in_force(settings, base, hands)
+    return Daemon(base.senses, hands.executor, hands.hands.store, in_force, hands.hands.journal.cycle, signals)
 
 
 def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
-    source = PolicyFiles(settings.policies)
-    _stop_on(preflight(source.load(), base, None))
     memories, journal = KeptMemory(base.memories), StructlogJournal()
 
     def publish(report: CycleReport) -> None:
@@ -64,16 +59,18 @@ def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
             journal.outcome(report.decision.group, outcome)
         journal.cycle(report)
 
-    return Daemon(base.senses, DryRunExecutor(), memories, source, publish, signals)
+    return Daemon(base.senses, DryRunExecutor(), memories, _in_force(settings, base, None), publish, signals)
 
 
-def _stop_on(errors: Sequence[AutoscalerError]) -> None:
-    """End with the first error's exit code, after one line for each."""
-    if not errors:
-        return
-    for error in errors[1:]:
+def _in_force(settings: Settings, base: Watching, hands: Acting | None) -> PoliciesInForce:
+    """Load the policies; what is wrong ends the command with the worst exit code, after one line for each."""
+    made = PoliciesInForce(PolicyFiles(settings.policies), lambda policies: preflight(policies, base, hands))
+    errors = made.reload()
+    for error in errors:
         typer.echo(str(error), err=True)
-    raise errors[0]
+    if errors:
+        raise typer.Exit(errors[0].exit_code)
+    return made
 
 
 def _exit_code(reports: list[CycleReport]) -> int:

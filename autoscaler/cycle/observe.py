@@ -68,7 +68,7 @@ def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Pr
     reading = _read(source, lambda: stats.read(backends), now)
     if isinstance(reading, Gap) or all(server.ip for server in reading.servers):
         return reading
-    return Gap(source, GROUP, now, "the stats page tells no addresses; add `stats show-legends` to it")
+    return Gap(source, GROUP, now, "tells no addresses; a socket needs level operator, the page `stats show-legends`")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from datetime import timedelta
 import structlog
 
 from autoscaler.cycle.cycle import Executor, run_cycle
-from autoscaler.model.errors import AutoscalerError, ConfigurationError, ObservationError
+from autoscaler.model.errors import AutoscalerError, ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
-from autoscaler.ports import MemoryReader, PolicySource, Senses
+from autoscaler.ports import MemoryReader, Senses
+from autoscaler.runtime.preflight import PoliciesInForce
 from autoscaler.runtime.schedule import LATE, Schedule
 from autoscaler.runtime.signals import Signals
 
@@ -40,33 +41,35 @@ class Daemon:
     """Runs every group's cycle. A group that fails costs the others nothing."""
 
     def __init__(
-        self, senses: Senses, executor: Executor, memories: MemoryReader, source: PolicySource, publish: Publish,
+        self, senses: Senses, executor: Executor, memories: MemoryReader, in_force: PoliciesInForce, publish: Publish,
         signals: Signals,
     ) -> None:  # fmt: skip
-        """Load the policies; raises ConfigurationError. `publish` gets every report."""
+        """Run the policies in force, and reload them when a signal asks for it. `publish` gets every report."""
         self._signals = signals
         self._senses = senses
         self._executor = executor
         self._memories = memories
-        self._source = source
+        self._in_force = in_force
         self._publish = publish
-        self._policies: tuple[Policy, ...] = source.load()
         self._log = structlog.stdlib.get_logger("autoscaler")
         self._failed_in_a_row = 0
         self._exit_code = 0
 
     def cycle(self) -> list[CycleReport]:
-        """Run one cycle of every group; raises the first failure when all groups had their turn."""
+        """Run one cycle of every group. Every failure is logged; the first is raised when all groups had their turn."""
         if self._signals.reload.is_set():
             self._signals.reload.clear()
             self._reload()
         reports: list[CycleReport] = []
-        failures: list[AutoscalerError] = []
-        for policy in self._policies:
+        failures: list[Exception] = []
+        for policy in self._in_force.policies:
             try:
                 reports.append(self._run(policy))
             except AutoscalerError as error:
                 self._log.error("cycle_failed", group=policy.group, error=str(error))
+                failures.append(error)
+            except Exception as error:  # noqa: BLE001 - a bug that one group's data wakes costs the others nothing
+                self._log.error("cycle_crashed", group=policy.group, exc_info=error)
                 failures.append(error)
         if failures:
             raise failures[0]
@@ -79,8 +82,9 @@ class Daemon:
         the last failure's exit code, for a supervisor to start it anew.
         """
         schedule = Schedule(self._once, every, lambda trouble: self._trouble(trouble, give_up_after))
-        groups = [policy.group for policy in self._policies]
-        self._log.info("started", groups=groups, cycle_s=every.total_seconds(), executor=type(self._executor).__name__)
+        self._log.info(
+            "started", groups=self._groups, cycle_s=every.total_seconds(), executor=type(self._executor).__name__
+        )
         schedule.start()
         self._signals.stop.wait()
         schedule.stop()
@@ -100,21 +104,21 @@ class Daemon:
         return report
 
     def _reload(self) -> None:
-        """Take all policies anew, or keep all the last good ones."""
-        try:
-            self._policies = self._source.load()
-        except ConfigurationError as error:
-            for problem in error.problems:
-                self._log.error("policy_reload_failed", problem=str(problem))
-            return
-        self._log.info("policies_reloaded", groups=[policy.group for policy in self._policies])
+        errors = self._in_force.reload()
+        for line in [line for error in errors for line in str(error).splitlines()]:
+            self._log.error("policy_reload_failed", problem=line)
+        if not errors:
+            self._log.info("policies_reloaded", groups=self._groups)
+
+    @property
+    def _groups(self) -> list[str]:
+        return [policy.group for policy in self._in_force.policies]
 
     def _trouble(self, trouble: BaseException | str, give_up_after: int) -> None:
+        """Count what the schedule reports; `cycle` has logged it."""
         if trouble == LATE:
             self._log.warning("cycle_late")
             return
-        if not isinstance(trouble, AutoscalerError):
-            self._log.error("cycle_crashed", exc_info=trouble)
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= give_up_after:
             self._exit_code = trouble.exit_code if isinstance(trouble, AutoscalerError) else 1

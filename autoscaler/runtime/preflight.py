@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 from autoscaler.adapters import mongo
-from autoscaler.model.errors import AutoscalerError, ConfigurationError, ObservationError, Problem
+from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
 from autoscaler.plan.supply import first_choice
 from autoscaler.policy.schema import Policy
-from autoscaler.ports import ProxyStats, Senses
+from autoscaler.ports import PolicySource, ProxyStats, Senses
 from autoscaler.runtime.wiring import Acting, Watching
+
+NOBODY = "-"
+"""A group that no policy can name, to ask EC2 about while no policy could be read."""
 
 
 def preflight(policies: Sequence[Policy], base: Watching, hands: Acting | None) -> list[AutoscalerError]:
     """Ask every source, and rehearse what the daemon will do. Returns what is wrong, the worst first.
 
     Worst is what only a person can mend (exit code 2), then what may come back by itself (3), then EC2's refusals (4).
+    Without policies the sources are asked all the same.
     """
-    errors = [
-        *_trial(lambda: mongo.ping(base.client)),
-        *(error for stats in base.senses.proxies for error in _balancer(stats, policies)),
-    ]
-    for policy in policies:
-        errors += _fleet(policy, base.senses, hands)
-    if hands is not None and not any(error.exit_code != ConfigurationError.exit_code for error in errors):
+    balancers = [error for stats in base.senses.proxies for error in _balancer(stats, policies, hands)]
+    errors = [*_mongodb(policies, base), *balancers, *_fleet(policies, base.senses, hands)]
+    if hands is not None and not balancers:
         errors += _membership(policies, hands)
     return sorted(errors, key=lambda error: error.exit_code)
+
+
+class PoliciesInForce:
+    """The policies read last of those that were valid, and that the cluster as it is can carry out."""
+
+    def __init__(self, source: PolicySource, check: Callable[[Sequence[Policy]], Sequence[AutoscalerError]]) -> None:
+        """None are in force yet. `check` says what keeps policies from being carried out."""
+        self._source = source
+        self._check = check
+        self.policies: tuple[Policy, ...] = ()
+
+    def reload(self) -> Sequence[AutoscalerError]:
+        """Take all policies anew, or keep those in force and return what is wrong with the new ones."""
+        try:
+            policies = self._source.load()
+        except ConfigurationError as error:
+            at_start = not self.policies  # then all that is wrong is wanted at once
+            return [error, *(self._check(()) if at_start else ())]
+        errors = self._check(policies)
+        if not errors:
+            self.policies = policies
+        return errors
 
 
 def _trial(step: Callable[[], object]) -> Iterator[AutoscalerError]:
@@ -36,36 +58,66 @@ def _trial(step: Callable[[], object]) -> Iterator[AutoscalerError]:
         yield error
 
 
-def _balancer(stats: ProxyStats, policies: Sequence[Policy]) -> Iterator[AutoscalerError]:
-    """Read the balancer, and hold its backends against the policies'."""
-    for policy in policies:
-        backends = [endpoint.backend for endpoint in policy.endpoints]
-        try:
-            found = {server.backend for server in stats.read(backends).servers}
-        except ObservationError as error:
-            yield error
-            return
-        for backend in backends:
-            if backend not in found:
-                message = f"has no servers in a backend {backend!r}, which the policy of {policy.group!r} names"
-                yield ConfigurationError([Problem(f"haproxy:{stats.balancer}", 0, 0, "no-backend", message)])
+def _mongodb(policies: Sequence[Policy], base: Watching) -> Iterator[AutoscalerError]:
+    """Knock, then read what every cycle reads first."""
+    silent = list(_trial(lambda: mongo.ping(base.client)))
+    yield from silent or _trial(lambda: [base.memories.load(policy.group) for policy in policies])
 
 
-def _fleet(policy: Policy, senses: Senses, hands: Acting | None) -> Iterator[AutoscalerError]:
-    """List the group's instances, and rehearse a launch in each subnet."""
+def _balancer(stats: ProxyStats, policies: Sequence[Policy], hands: Acting | None) -> Iterator[AutoscalerError]:
+    """Read the balancer. Who may steer it looks closer, at what it takes to do so; see `_membership`."""
+    wanted = {endpoint.backend: policy.group for policy in policies for endpoint in policy.endpoints}
     try:
-        senses.fleet.instances(policy.group)
+        servers = stats.read(sorted(wanted)).servers
     except ObservationError as error:
         yield error
         return
-    if hands is None:
+    if hands is not None:
         return
+    where = f"haproxy:{stats.balancer}"
+    if not all(server.ip for server in servers):
+        hint = "a socket needs `level operator` or `admin`, the statistics page needs `stats show-legends`"
+        yield ConfigurationError([Problem(where, 0, 0, "no-addresses", "shows no addresses of servers", hint)])
+    for backend in sorted(set(wanted) - {server.backend for server in servers}):
+        message = f"has no servers in a backend {backend!r}, which the policy of {wanted[backend]!r} names"
+        yield ConfigurationError([Problem(where, 0, 0, "no-backend", message)])
+
+
+def _fleet(policies: Sequence[Policy], senses: Senses, hands: Acting | None) -> Iterator[AutoscalerError]:
+    """List the instances, and rehearse a launch in each subnet."""
+    try:
+        for group in [policy.group for policy in policies] or [NOBODY]:
+            senses.fleet.instances(group)
+    except ObservationError as error:
+        cause = error.__cause__
+        refused = isinstance(cause, ActionError) and cause.code == "ec2_unauthorized"
+        yield cause if refused and isinstance(cause, ActionError) else error
+        return
+    if hands is not None:
+        for policy in policies:
+            yield from _rehearsal(policy, hands)
+
+
+def _rehearsal(policy: Policy, hands: Acting) -> Iterator[ActionError]:
+    """Rehearse a launch in each subnet; what is refused in all of them alike is one error."""
+    spec = first_choice(policy)
+    refusals: defaultdict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for subnet in policy.launch.subnets:
-        yield from _trial(partial(hands.fleet.rehearse, policy.group, first_choice(policy), subnet))
+        try:
+            hands.fleet.rehearse(policy.group, spec, subnet)
+        except ActionError as error:
+            refusals[error.code, error.detail, error.retryable].append(subnet)
+    for (code, detail, retryable), subnets in refusals.items():
+        what = f"{spec.launch_template or spec.image} in {', '.join(subnets)} for the group {policy.group!r}"
+        yield ActionError(code, f"{what}: {detail}", retryable=retryable)
 
 
 def _membership(policies: Sequence[Policy], hands: Acting) -> Iterator[AutoscalerError]:
     """Ask the balancers whether they would let themselves be steered."""
+    lines: dict[str, None] = {}  # in order, and each once: two groups may meet the same socket
     for policy in policies:
-        for line in hands.proxies.preflight({place.backend: policy.slots for place in policy.endpoints}):
-            yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", line)])
+        sticky = [membership.backend for membership in policy.load_balancer if membership.cookie]
+        slots = {place.backend: policy.slots for place in policy.endpoints}
+        lines |= dict.fromkeys(hands.proxies.preflight(slots, sticky))
+    for line in lines:
+        yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", line)])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StrictInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StrictInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from autoscaler.adapters import mongo
 from autoscaler.adapters.policy_files import read_text
 from autoscaler.adapters.user_data import UnusableUri, check_uri
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -22,25 +23,55 @@ from autoscaler.policy.units import Duration, FromList
 
 DEFAULT_PATH = Path("/etc/autoscaler/autoscaler.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])"
+_PORT = r":(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 _SHORTEST_CYCLE = timedelta(milliseconds=200)
+
+
+def _shaped(pattern: str, what: str) -> AfterValidator:
+    """Take texts of a shape only, and name the shape to whoever writes another."""
+
+    def check_shape(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise PydanticCustomError("shape", "is not {what}", {"what": what})
+        return value
+
+    return AfterValidator(check_shape)
+
+
+Database = Annotated[str, _shaped(r'[^/\\. "$*<>:|?\x00]{1,63}', "the name of a MongoDB database")]
+Region = Annotated[str, _shaped(r"[a-z]+(-[a-z]+)+-[0-9]+", "an EC2 region such as eu-west-1")]
+Address = Annotated[str, _shaped(rf"unix:/[^\x00]+|tcp:{_HOST}{_PORT}", "unix:/PATH or tcp:HOST:PORT")]
+Url = Annotated[str, _shaped(rf"https?://{_HOST}({_PORT})?(/\S*)?", "a URL such as http://HOST:PORT/PATH")]
 
 
 class MongoSettings(Record):
     """`applications`: whose streams count; `auto` asks clusterdb.AppSettings."""
 
     uri: SecretStr
-    cluster_database: str = "clusterdb"
-    state_database: str = "autoscaler"
+    cluster_database: Database = "clusterdb"
+    state_database: Database = "autoscaler"
     applications: Literal["auto"] | Annotated[tuple[str, ...], FromList] = "auto"
+
+    @field_validator("uri")
+    @classmethod
+    def _usable(cls, value: SecretStr) -> SecretStr:
+        try:
+            mongo.connect(value.get_secret_value(), lazy=True).close()
+        except ConfigurationError as error:
+            [problem] = error.problems
+            raise PydanticCustomError("uri", "{why}", {"why": f"{problem.message} ({problem.hint})"}) from None
+        return value
 
 
 class BalancerSettings(Record):
     """One HAProxy: `socket` steers it, `stats` alone only watches it, `master` shows workers that outlived a reload."""
 
     name: Name
-    socket: str | None = Field(default=None, pattern=r"^(unix:/.+|tcp:.+:\d+)$")
-    master: str | None = Field(default=None, pattern=r"^(unix:/.+|tcp:.+:\d+)$")
-    stats: str | None = Field(default=None, pattern=r"^https?://.+")
+    socket: Address | None = None
+    master: Address | None = None
+    stats: Url | None = None
     username: str = ""
     password: SecretStr = SecretStr("")
     timeout: Duration = timedelta(seconds=3)
@@ -55,8 +86,8 @@ class BalancerSettings(Record):
 class Ec2Settings(Record):
     """`endpoint_url` is for emulators; None is EC2 itself. Credentials come from where boto3 finds them."""
 
-    region: str
-    endpoint_url: str | None = None
+    region: Region
+    endpoint_url: Url | None = None
 
 
 class NodeSettings(Record):
@@ -96,20 +127,39 @@ class Settings(Record):
         return self
 
 
-def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    path: Path | None, environment: Mapping[str, str] | None = None, *, steering: bool = False
+) -> Settings:
     """Read settings from `path`, else AUTOSCALER_CONFIG, else /etc; raises ConfigurationError with every problem.
 
     `${NAME}` is taken from the environment, and a value `file:PATH` from that file, as systemd passes credentials.
-    A relative `policies` is relative to the settings file.
+    A relative `policies` is relative to the settings file. `steering`: what only the live daemon needs must be there.
     """
     environment = os.environ if environment is None else environment
     path = path or Path(environment.get("AUTOSCALER_CONFIG") or DEFAULT_PATH)
     document = parse(read_text(path), str(path))
     problems = _resolve(document, document.root, (), environment)
-    if problems:
-        raise ConfigurationError(problems)
-    settings = check(Settings, document)
-    return settings.model_copy(update={"policies": path.parent / settings.policies})
+    known = {(problem.line, problem.column) for problem in problems}
+    try:
+        settings = check(Settings, document)
+    except ConfigurationError as error:
+        problems += [problem for problem in error.problems if (problem.line, problem.column) not in known]
+    else:
+        problems += _unsteerable(document, settings) if steering else ()
+        if not problems:
+            return settings.model_copy(update={"policies": path.parent / settings.policies})
+    raise ConfigurationError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+
+
+def _unsteerable(document: Document, settings: Settings) -> Iterator[Problem]:
+    """Say what keeps these settings from more than watching."""
+    for number, balancer in enumerate(settings.haproxy):
+        if balancer.socket is None:
+            message = f"{balancer.name} has no socket, so nothing can steer it"
+            yield document.problem(("haproxy", number), "no-socket", message, "or --dry-run")
+    if settings.nodes is None:
+        hint = "nodes: {mongodb_uri: ...}, as the nodes reach it; or --dry-run"
+        yield document.problem((), "no-nodes", "nothing says what launched nodes are told", hint)
 
 
 def _resolve(
@@ -124,16 +174,15 @@ def _resolve(
             problems += _resolve(document, value, here, environment)
         elif isinstance(value, str):
             try:
-                holder[key] = _expand(value, environment)
+                holder[key] = _read(_VARIABLE.sub(lambda match: environment[match[1]], value))
             except LookupError as error:
                 problems.append(document.problem(here, "unset-variable", f"the environment has no {error.args[0]}"))
-            except (OSError, UnicodeDecodeError):
-                problems.append(document.problem(here, "unreadable", f"cannot read {value[len('file:') :]}"))
+            except (OSError, ValueError):
+                problems.append(document.problem(here, "unreadable", "the file that it names cannot be read"))
     return problems
 
 
-def _expand(value: str, environment: Mapping[str, str]) -> str:
-    value = _VARIABLE.sub(lambda match: environment[match[1]], value)
+def _read(value: str) -> str:
     if value.startswith("file:"):
         return Path(value.removeprefix("file:")).read_text(encoding="utf-8").strip()
     return value

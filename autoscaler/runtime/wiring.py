@@ -23,7 +23,6 @@ from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
 from autoscaler.adapters.user_data import render
 from autoscaler.cycle.execute import LiveExecutor
-from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.ports import Hands, MemoryReader, ProxyStats, Senses
 from autoscaler.runtime.settings import BalancerSettings, Settings
 
@@ -73,19 +72,9 @@ def watching(settings: Settings) -> Iterator[Watching]:
 
 
 def acting(settings: Settings, base: Watching) -> Acting:
-    """Build everything that writes. Raises ConfigurationError when the settings only allow to watch."""
-    problems = [
-        Problem("haproxy", 0, 0, "no-socket", f"{balancer.name} has no socket, so nothing can steer it", "or --dry-run")
-        for balancer in settings.haproxy
-        if balancer.socket is None
-    ]
+    """Build everything that writes, of settings that were loaded as `steering`."""
     if settings.nodes is None:
-        hint = "nodes: {mongodb_uri: ...}, as the nodes reach it; or --dry-run"
-        problems.append(
-            Problem("nodes", 0, 0, "no-nodes", "the settings do not say what launched nodes are told", hint)
-        )
-    if problems or settings.nodes is None:
-        raise ConfigurationError(problems)
+        raise AssertionError(settings.cluster)  # the settings' own check let it pass
     database = base.client[settings.mongodb.state_database]
     fleet = ec2.Ec2FleetControl(
         ec2.connect(settings.ec2.region, settings.ec2.endpoint_url, read_only=False),

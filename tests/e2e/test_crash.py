@@ -13,7 +13,6 @@ from tests.support.haproxy import until
 from tests.support.media_server import Player
 
 
-
 @pytest.fixture
 def gate(rig: Cluster) -> Iterator[Gate]:
     """Put a gate between the daemon and HAProxy."""
@@ -98,7 +97,7 @@ def test_of_two_daemons_one_loses_and_nothing_is_doubled(rig: Cluster) -> None:
     fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": 2.0, "after": True}
     rig.emulator.steer(faults=[fault])
     first = rig.daemon()
-    first.until(lambda: rig.instances(), "it launches")
+    first.until(rig.instances, "it launches")
     second = rig.daemon()
     first.until_event("cycle_failed", group="edge")
     [conflict] = first.events("cycle_failed")[:1]
