@@ -40,6 +40,7 @@ PASSED_ON = {
     "autoscaler/adapters/mongo.py": {"ActionError": {"code"}},  # `writing`, collected where it is called
     "autoscaler/adapters/ec2.py": {"ActionError": {"kind"}},  # KINDS
     "autoscaler/adapters/policy_files.py": {"Problem": {"code"}},  # _problem
+    "autoscaler/runtime/preflight.py": {"ActionError": {"code"}},  # that of the refusal it sums up
     "autoscaler/policy/document.py": {"problem": {"kind.replace('_', '-')"}},  # pydantic's
 }
 

@@ -20,7 +20,6 @@ from autoscaler.adapters.haproxy_stats import HttpStats, SocketStats
 from autoscaler.model.plan import Done, Endpoint, Register
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
-from autoscaler.runtime.preflight import _balancer
 from tests.support.documents import ROOT, read
 from tests.support.haproxy import Haproxy, Node, Session, free_port, get
 
@@ -125,9 +124,9 @@ def balancer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Balance
 def test_it_fits_its_policies_and_keeps_nodes_through_a_reload(balancer: Balancer) -> None:
     rules = policies(balancer.name)
     stats = SocketStats("lb1", balancer.haproxy.socket())
-    assert list(_balancer(stats, rules)) == []
     for policy in rules:
-        assert balancer.control.preflight({place.backend: policy.slots for place in policy.endpoints}) == []
+        sticky = [place.backend for place in policy.load_balancer if place.cookie]
+        assert balancer.control.preflight({place.backend: policy.slots for place in policy.endpoints}, sticky) == []
         for place in policy.endpoints:
             names = [server.name for server in stats.read([place.backend]).servers]
             slots = [name for name in names if re.fullmatch(rf"{policy.slots}\d+", name)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from inspect import getclosurevars
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import BaseModel, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 from autoscaler.policy.units import format_duration, parse_duration, parse_percent
@@ -76,9 +77,10 @@ def _scalar(annotation: Any, metadata: list[Any]) -> str:
         return "duration"
     if annotation is float:
         return "percentage" if parse_percent in validators else "number"
-    if pattern := next(filter(None, map(_pattern, metadata)), ""):
-        return "name" if pattern.startswith("^[A-Za-z0-9]") else "address"
-    return _PLAIN[annotation]
+    if any(_pattern(item) for item in metadata):
+        return "name"
+    shapes = [getclosurevars(item.func).nonlocals.get("what") for item in metadata if isinstance(item, AfterValidator)]
+    return next(filter(None, shapes), None) or _PLAIN[annotation]
 
 
 def _pattern(item: object) -> str:
