@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from autoscaler.decide.classify import Roster
+from autoscaler.decide.floors import active_schedules
+from autoscaler.decide.view import View
 from autoscaler.model.decision import Phase, Proposal
-from autoscaler.model.snapshot import FleetSnapshot
 from autoscaler.policy.schema import Bounds
 
 
@@ -17,10 +18,13 @@ def keep_bounds(proposal: Proposal, bounds: Bounds) -> Proposal:
     return proposal
 
 
-def refuse_to_shrink_blindly(proposal: Proposal, snapshot: FleetSnapshot, roster: Roster) -> Proposal:
-    """Never shrink on data that we lack, while growth is under way, or just after capacity was lost."""
+def refuse_to_shrink_blindly(proposal: Proposal, view: View, roster: Roster) -> Proposal:
+    """Never shrink on data that we lack, while growth is under way, after a loss, or when a schedule forbids it."""
     if proposal.desired >= proposal.current:
         return proposal
+    if any(not schedule.scale_in for schedule in active_schedules(view)):
+        return proposal.to(proposal.current, "schedule", "a schedule forbids scale-in now")
+    snapshot = view.snapshot
     if snapshot.gaps:
         gap = snapshot.gaps[0]
         return proposal.to(proposal.current, "gap", f"{gap.source} lacks {gap.subject}: {gap.detail}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 from autoscaler.decide.classify import Roster
 from autoscaler.decide.view import View
 from autoscaler.model.snapshot import GROUP, Sample
-from autoscaler.policy.schema import GROUP_SOURCES, Aggregate, OnMissing, Signal
+from autoscaler.policy.signals import Aggregate, Assumption, OnMissing, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +18,30 @@ class Load:
     """A signal as node-loads: `growing` is the load to grow by, `shrinking` the one to shrink by, in the signal's unit.
 
     Growing counts what is known of the members in service; shrinking counts what is leaving, too, for its viewers may
-    come back. `missing` names silent members; with any of them `shrinking` means nothing. `known` counts the others.
+    come back. `missing` names silent members; with any of them `shrinking` means nothing. `members` counts all that
+    should have spoken, `known` those that did.
     """
 
     growing: float
     shrinking: float
     known: int
+    members: int
     missing: tuple[str, ...]
 
+    @property
+    def level(self) -> float:
+        """The load of the average member; of a group's own signal, the signal."""
+        return self.growing / max(1, self.members)
 
-def measure(signal: Signal, per_node: float, roster: Roster, view: View) -> Load:
-    """Aggregate one signal. `per_node` is what one node should carry; a node in warm-up counts at most as that much.
+
+def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
+    """Aggregate one signal. A node in warm-up counts at most as `cap`: what it measures is still its own boot.
 
     A mean held at a target and a sum held at a target per node are the same arithmetic: the sum over the nodes.
-    A maximum counts as if every member carried it.
+    A maximum or percentile counts as if every member carried it.
     """
     samples = view.snapshot.samples.get(signal.key, {})
-    if signal.source in GROUP_SOURCES:
+    if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
     values: list[float] = []
     missing: list[str] = []
@@ -41,20 +50,30 @@ def measure(signal: Signal, per_node: float, roster: Roster, view: View) -> Load
         if sample is None:
             missing.append(node.instance_id)
         else:
-            values.append(min(sample.value, per_node) if view.warming_up(node) else sample.value)
+            values.append(min(sample.value, cap) if view.warming_up(node) else sample.value)
     leaving = [_fresh(samples.get(node.instance_id), signal, view.now) for node in roster.leaving]
+    silent = len(missing)
     missing += [node.instance_id for node, sample in zip(roster.leaving, leaving, strict=True) if sample is None]
-    silent = len(roster.in_service) - len(values)
-    serving = _aggregate(signal.aggregate, values)
+    growing = _filled(signal, values, silent)
+    shrinking = growing + sum(sample.value for sample in leaving if sample)
+    return Load(growing, shrinking, len(values), len(roster.in_service), tuple(missing))
+
+
+def _filled(signal: Signal, values: list[float], silent: int) -> float:
+    """Add up what is known, and fill in for the silent as the signal's `on_missing` says."""
+    if isinstance(signal.on_missing, Assumption):
+        return _aggregate(signal, [*values, *[signal.on_missing.value] * silent])
+    known = _aggregate(signal, values)
     if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:
-        serving *= (len(values) + silent) / len(values)
-    growing = serving
-    shrinking = serving + sum(sample.value for sample in leaving if sample)
-    return Load(growing, shrinking, len(values), tuple(missing))
+        return known * (len(values) + silent) / len(values)
+    return known
 
 
-def _aggregate(aggregate: Aggregate, values: list[float]) -> float:
-    return max(values, default=0.0) * len(values) if aggregate is Aggregate.MAX else sum(values)
+def _aggregate(signal: Signal, values: Sequence[float]) -> float:
+    if signal.quantile is None or not values:
+        return sum(values)
+    ordered = sorted(values)
+    return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * len(ordered)
 
 
 def _fresh(sample: Sample | None, signal: Signal, now: datetime) -> Sample | None:
@@ -64,5 +83,11 @@ def _fresh(sample: Sample | None, signal: Signal, now: datetime) -> Sample | Non
 def _group(sample: Sample | None, signal: Signal, now: datetime) -> Load:
     fresh = _fresh(sample, signal, now)
     if fresh is None:
-        return Load(0.0, 0.0, 0, (GROUP,))
-    return Load(fresh.value, fresh.value, 1, ())
+        assumed = signal.on_missing.value if isinstance(signal.on_missing, Assumption) else 0.0
+        return Load(assumed, assumed, 0, 1, (GROUP,))
+    return Load(fresh.value, fresh.value, 1, 1, ())
+
+
+def is_sum(signal: Signal) -> bool:
+    """Whether the signal's value is the group's total instead of a node's."""
+    return signal.aggregate == Aggregate.SUM

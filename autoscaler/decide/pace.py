@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from autoscaler.model.decision import Direction, Proposal
 from autoscaler.model.memory import ScaleEvent
-from autoscaler.policy.schema import RateLimit
+from autoscaler.policy.schema import FlapBudget, RateLimit
 from autoscaler.policy.units import format_duration
 
 
@@ -32,19 +33,31 @@ def limit_rate(
     sign = 1 if direction is Direction.OUT else -1
     for limit in limits:
         done = sum(abs(event.nodes) for event in events if _is(event, direction) and now - event.at < limit.per)
-        room = max(0, _amount(limit, proposal.current - sign * done) - done)
+        room = max(0, amount(limit, proposal.current - sign * done) - done)
         if abs(proposal.desired - proposal.current) > room:
-            amount = f"{limit.nodes} nodes" if limit.nodes is not None else f"{limit.percent:g} %"
+            most = f"{limit.nodes} nodes" if limit.nodes is not None else f"{limit.percent:g} %"
             proposal = proposal.to(
                 proposal.current + sign * room,
                 f"rate_limit_{direction}",
-                f"at most {amount} per {format_duration(limit.per)}, and {done} went already",
+                f"at most {most} per {format_duration(limit.per)}, and {done} went already",
             )
     return proposal
 
 
-def _amount(limit: RateLimit, size: int) -> int:
-    """Resolve a limit to nodes; a percentage is of the size at the period's start, and at least one node."""
+def keep_calm(proposal: Proposal, events: Sequence[ScaleEvent], now: datetime, budget: FlapBudget | None) -> Proposal:
+    """Shrink no more once the group changed its mind too often: growing again is what costs viewers their patience."""
+    if budget is None or _direction(proposal) is not Direction.IN:
+        return proposal
+    signs = [event.nodes > 0 for event in events if now - event.at < budget.per]
+    turns = sum(before != after for before, after in pairwise(signs))
+    if turns < budget.turns:
+        return proposal
+    detail = f"the group turned {turns} times within {format_duration(budget.per)}"
+    return proposal.to(proposal.current, "flap_budget", detail)
+
+
+def amount(limit: RateLimit, size: int) -> int:
+    """Resolve a limit to nodes; a percentage is of `size`, and at least one node."""
     if limit.nodes is not None:
         return limit.nodes
     return max(1, int(size * (limit.percent or 0.0) / 100))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import inf
 
 from autoscaler.decide.classify import Roster, call_roll
 from autoscaler.decide.combine import combine
+from autoscaler.decide.floors import add_headroom, bounds_now, keep_reservations, keep_schedules
 from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
 from autoscaler.decide.load import measure
-from autoscaler.decide.pace import cool_down, limit_rate
-from autoscaler.decide.stabilize import remember, stabilize
+from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
+from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
+from autoscaler.decide.step import breaches, take_steps
 from autoscaler.decide.target_tracking import track_target
 from autoscaler.decide.track import track
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Proposal, Reason, Verdict
-from autoscaler.model.memory import Memory
+from autoscaler.model.memory import Memory, Recommendation
 from autoscaler.model.snapshot import FleetSnapshot
-from autoscaler.policy.schema import Policy, ScaleRule
+from autoscaler.policy.rules import ScaleRule
+from autoscaler.policy.schema import Policy
 
 
 def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Decision, Memory]:
@@ -30,13 +36,15 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
         unknown = Reason("fleet_unknown", "the instances could not be listed", before=0, after=0)
         return Decision(snapshot.group, view.now, 0, 0, (unknown,)), view.memory
     roster = call_roll(view)
-    verdicts = tuple(judge(rule, view, roster) for rule in policy.scale)
+    judgements = [judge(rule, view, roster) for rule in policy.scale if rule.signal is not None]
+    verdicts = tuple(judgement.verdict for judgement in judgements)
     proposal = combine(Proposal(roster.current, roster.current), verdicts)
-    window = policy.scale_in.stabilization
-    history = remember(view.memory.recommendations, view.now, proposal.desired, window)
-    proposal = stabilize(proposal, history, view.now, window)
-    proposal = keep_bounds(slow_down(proposal, view), policy.bounds)
-    proposal = refuse_to_shrink_blindly(proposal, snapshot, roster)
+    proposal = add_headroom(proposal, verdicts, policy.headroom)
+    history = remember(view.memory.recommendations, view.now, proposal.desired, _longest_window(policy))
+    proposal = steady(proposal, history, view)
+    proposal = keep_reservations(keep_schedules(proposal, view), view)
+    proposal = keep_bounds(slow_down(proposal, view), bounds_now(view))
+    proposal = refuse_to_shrink_blindly(proposal, view, roster)
     decision = Decision(
         group=snapshot.group,
         at=view.now,
@@ -47,18 +55,50 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
         phases=roster.phases,
         unseen=roster.unseen,
     )
-    return decision, replace(view.memory, recommendations=history)
+    breaches = {key: at for judgement in judgements for key, at in judgement.breaches.items()}
+    return decision, replace(view.memory, recommendations=history, breaches=breaches)
 
 
-def judge(rule: ScaleRule, view: View, roster: Roster) -> Verdict:
-    """Ask one rule."""
-    tracking = rule.target_tracking
-    load = measure(view.policy.signals[tracking.signal], tracking.per_node, roster, view)
-    return track_target(tracking, load, roster)
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule says, and since when its thresholds are passed."""
+
+    verdict: Verdict
+    breaches: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def judge(rule: ScaleRule, view: View, roster: Roster) -> Judgement:
+    """Ask one rule that looks at a signal."""
+    signal = view.policy.signals[rule.signal or ""]
+    if rule.step is not None:
+        lowest = min((step.above for step in rule.step.steps if step.above is not None), default=inf)
+        load = measure(signal, lowest, roster, view)
+        verdict = take_steps(rule.step, signal, load, roster, view)
+        return Judgement(replace(verdict, group=rule.group or ""), breaches(rule.step, signal, load, view))
+    if rule.target_tracking is None:
+        raise AssertionError(rule)  # the policy's own check let it pass
+    load = measure(signal, rule.target_tracking.per_node, roster, view)
+    verdict = track_target(rule.target_tracking, signal, load, roster)
+    return Judgement(replace(verdict, group=rule.group or ""))
+
+
+def steady(proposal: Proposal, history: Sequence[Recommendation], view: View) -> Proposal:
+    """Look back over the windows of the policy before going either way."""
+    out, shrink = view.policy.scale_out, view.policy.scale_in
+    proposal = stabilize_out(proposal, history, view.now, out.stabilization)
+    proposal = stabilize_in(proposal, history, view.now, shrink.stabilization)
+    return stay_near_peak(proposal, history, view.now, shrink.control)
 
 
 def slow_down(proposal: Proposal, view: View) -> Proposal:
-    """Apply the cooldown and the rate limits of the proposal's direction."""
-    pace = view.policy.scale_out if proposal.desired > proposal.current else view.policy.scale_in
-    proposal = cool_down(proposal, view.memory.events, view.now, pace.cooldown)
-    return limit_rate(proposal, view.memory.events, view.now, pace.max)
+    """Apply the cooldown, the rate limits and the flap budget."""
+    policy, events = view.policy, view.memory.events
+    pace = policy.scale_out if proposal.desired > proposal.current else policy.scale_in
+    proposal = cool_down(proposal, events, view.now, pace.cooldown)
+    proposal = limit_rate(proposal, events, view.now, pace.max)
+    return keep_calm(proposal, events, view.now, policy.flap_budget)
+
+
+def _longest_window(policy: Policy) -> timedelta:
+    controls = [control.per for control in policy.scale_in.control]
+    return max([policy.scale_in.stabilization, policy.scale_out.stabilization, *controls])

@@ -1,4 +1,4 @@
-"""Shrink only to the highest recommendation of the window, as the HorizontalPodAutoscaler does.
+"""Shrink only to the highest recommendation of a window, grow only to the lowest, as the HorizontalPodAutoscaler does.
 
 A window that was not watched does not count: after a start, or a pause of the daemon longer than the window, it has to
 pass again before anything shrinks.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from autoscaler.decide.pace import amount
 from autoscaler.model.decision import Proposal
 from autoscaler.model.memory import Recommendation
+from autoscaler.policy.schema import RateLimit
 from autoscaler.policy.units import format_duration
 
 _LONGEST_BLINK = timedelta(minutes=1)
@@ -28,7 +30,7 @@ def remember(
     return (*before, *inside, Recommendation(now, desired))
 
 
-def stabilize(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
+def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
     """Hold a shrinking proposal at the window's highest recommendation, and at the current size while unwatched."""
     if proposal.desired >= proposal.current:
         return proposal
@@ -37,3 +39,27 @@ def stabilize(proposal: Proposal, history: Sequence[Recommendation], now: dateti
         return proposal.to(proposal.current, "stabilization", f"the window of {name} has not been watched to its end")
     highest = max(entry.desired for entry in history if now - entry.at <= window)
     return proposal.to(min(highest, proposal.current), "stabilization", f"{highest} were wanted within {name}")
+
+
+def stabilize_out(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
+    """Hold a growing proposal at the window's lowest recommendation. An unwatched window delays nothing."""
+    if proposal.desired <= proposal.current:
+        return proposal
+    lowest = min(entry.desired for entry in history if now - entry.at <= window)
+    detail = f"no more than {lowest} were wanted at some time within {format_duration(window)}"
+    return proposal.to(max(lowest, proposal.current), "stabilization", detail)
+
+
+def stay_near_peak(
+    proposal: Proposal, history: Sequence[Recommendation], now: datetime, controls: Sequence[RateLimit]
+) -> Proposal:
+    """Keep a shrinking proposal within so many nodes of the peak that each control's period wanted."""
+    for control in controls:
+        if proposal.desired >= proposal.current:
+            return proposal
+        peak = max(entry.desired for entry in history if now - entry.at <= control.per)
+        floor = min(proposal.current, peak - amount(control, peak))
+        if proposal.desired < floor:
+            detail = f"the peak of the last {format_duration(control.per)} was {peak}"
+            proposal = proposal.to(floor, "scale_in_control", detail)
+    return proposal

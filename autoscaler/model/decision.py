@@ -31,11 +31,12 @@ LEAVING = frozenset({Phase.DRAINING, Phase.DRAINED})
 
 
 class Direction(StrEnum):
-    """Which way a verdict or decision points."""
+    """Which way a verdict or decision points. ABSTAIN is a rule's: it has no opinion, and vetoes nothing."""
 
     OUT = "out"
     HOLD = "hold"
     IN = "in"
+    ABSTAIN = "abstain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule wants. `value` is the load it measured, `target` what that is held against, in the rule's unit."""
+    """What one rule wants. `value` is the load it measured, `target` what that is held against, in the rule's unit.
+
+    `needed` is how many nodes the load needs by itself, and None where a rule does not say.
+    """
 
     rule: str
     direction: Direction
@@ -59,6 +63,8 @@ class Verdict:
     value: float | None = None
     target: float | None = None
     missing: tuple[str, ...] = ()
+    needed: int | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ class LaunchRecord:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that a group remembers. Mappings are keyed by instance id, stock-outs by `type/subnet` (value: avoid until).
+    """All that a group remembers. Mappings are keyed by instance id, stock-outs by `type/subnet` (value: avoid until), breaches by the step whose
+    threshold is passed (value: since when).
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything.
@@ -57,5 +58,6 @@ class Memory:
     drains: Mapping[str, DrainRecord] = field(default_factory=dict)
     admitted: Mapping[str, datetime] = field(default_factory=dict)
     suspects: Mapping[str, datetime] = field(default_factory=dict)
+    breaches: Mapping[str, datetime] = field(default_factory=dict)
     launches: tuple[LaunchRecord, ...] = ()
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.plan import Endpoint
-from autoscaler.policy.units import Duration, FromList, Number, Percent
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-
-PER_NODE_SOURCES = {
-    "mongodb.node.cpu_percent": "whole-system CPU of a node, 0-100, from its heartbeat",
-    "mongodb.node.memory_percent": "used memory of a node, 0-100, from its heartbeat",
-    "mongodb.node.publishers": "live streams whose origin is the node",
-    "haproxy.server.sessions": "current sessions of a node over all balancers; `backend` narrows it to one backend",
-}
-GROUP_SOURCES = {"mongodb.viewers": "viewers of all live streams of the cluster, as AMS counts them"}
-
-
-class Record(BaseModel):
-    """Strict and frozen: an unknown key is an error, and nothing changes a policy after it was read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+from autoscaler.policy.record import Name, Record
+from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
+from autoscaler.policy.signals import Aggregate, Signal
+from autoscaler.policy.units import Duration, FromList, Percent
 
 
 class Bounds(Record):
@@ -41,79 +27,6 @@ class Bounds(Record):
         if self.min > self.max:
             raise PydanticCustomError("bounds", "min {min} is above max {max}", {"min": self.min, "max": self.max})
         return self
-
-
-class Aggregate(StrEnum):
-    """How the members' values become one load."""
-
-    MEAN = "mean"
-    SUM = "sum"
-    MAX = "max"
-
-
-class OnMissing(StrEnum):
-    """What a rule may do while a member's value is missing. No choice ever lets it shrink the group.
-
-    `hold`: grow only if the known members alone demand it, the silent ones taken for idle.
-    `scale_out_only`: take the silent ones to be as busy as the mean of the known ones.
-    """
-
-    HOLD = "hold"
-    SCALE_OUT_ONLY = "scale_out_only"
-
-
-class Signal(Record):
-    """A measured load. A value older than `max_age` is missing, not old news."""
-
-    source: str = Field(alias="from")
-    backend: Name | None = None
-    aggregate: Aggregate = Aggregate.MEAN
-    max_age: Duration = timedelta(seconds=20)
-    on_missing: OnMissing = OnMissing.HOLD
-
-    @model_validator(mode="after")
-    def _known_source(self) -> Signal:
-        known = PER_NODE_SOURCES | GROUP_SOURCES
-        if self.source not in known:
-            raise PydanticCustomError(
-                "source",
-                "there is no source {source}; known are {known}",
-                {"source": repr(self.source), "known": ", ".join(known)},
-            )
-        if self.backend is not None and self.source != "haproxy.server.sessions":
-            raise PydanticCustomError("source", "backend goes with haproxy.server.sessions only")
-        return self
-
-    @cached_property
-    def key(self) -> str:
-        """Under which the snapshot keeps this signal's samples."""
-        return f"{self.source}:{self.backend}" if self.backend else self.source
-
-
-class TargetTracking(Record):
-    """Hold a load at a target: the mean (or maximum) of the nodes at `target`, or a sum at `target_per_node`."""
-
-    signal: Name
-    target: Number | None = Field(default=None, gt=0)
-    target_per_node: Number | None = Field(default=None, gt=0)
-    tolerance: Percent = Field(default=10.0, ge=0, lt=100)
-
-    @model_validator(mode="after")
-    def _one_target(self) -> TargetTracking:
-        if (self.target is None) == (self.target_per_node is None):
-            raise PydanticCustomError("target", "needs exactly one of target and target_per_node")
-        return self
-
-    @cached_property
-    def per_node(self) -> float:
-        """What one node should carry, in the signal's unit."""
-        return self.target if self.target is not None else self.target_per_node or 0.0
-
-
-class ScaleRule(Record):
-    """One entry of `scale`: the kind of rule is the key."""
-
-    target_tracking: TargetTracking
 
 
 class RateLimit(Record):
@@ -131,18 +44,38 @@ class RateLimit(Record):
 
 
 class ScaleOut(Record):
-    """How growth is paced."""
+    """How growth is paced: to the lowest recommendation of the window, and never faster than `max`."""
 
+    stabilization: Duration = timedelta(0)
     cooldown: Duration = timedelta(0)
     max: Annotated[tuple[RateLimit, ...], FromList] = ()
 
 
 class ScaleIn(Record):
-    """How shrinking is paced: to the highest recommendation of the window, and never faster than `max`."""
+    """How shrinking is paced: to the highest recommendation of the window, and never faster than `max`.
+
+    `control`: never more than so many nodes below the largest size of its window, as Google's managed instance groups
+    do it; unlike `max` it counts from the peak of what was wanted, so a slow decline is not slowed further.
+    """
 
     stabilization: Duration = timedelta(minutes=10)
     cooldown: Duration = timedelta(0)
     max: Annotated[tuple[RateLimit, ...], FromList] = ()
+    control: Annotated[tuple[RateLimit, ...], FromList] = ()
+
+
+class FlapBudget(Record):
+    """At most so many changes of direction within any `per`; when they are used up, nothing shrinks any more."""
+
+    turns: StrictInt = Field(ge=1)
+    per: Duration
+
+
+class Headroom(Record):
+    """Room above what the load needs: nodes, or a share of the needed ones, whichever is more."""
+
+    nodes: StrictInt = Field(default=0, ge=0)
+    percent: Percent = Field(default=0.0, ge=0, le=500)
 
 
 class DrainRules(Record):
@@ -211,6 +144,10 @@ class Policy(Record):
     bounds: Bounds
     signals: dict[Name, Signal] = Field(min_length=1)
     scale: Annotated[tuple[ScaleRule, ...], FromList] = Field(min_length=1)
+    headroom: Headroom = Headroom()
+    reservations: Annotated[tuple[Reservation, ...], FromList] = ()
+    viewers_per_node: StrictInt | None = Field(default=None, ge=1)
+    flap_budget: FlapBudget | None = None
     scale_out: ScaleOut = ScaleOut()
     scale_in: ScaleIn = ScaleIn()
     drain: DrainRules = DrainRules()
@@ -223,27 +160,26 @@ class Policy(Record):
     @model_validator(mode="after")
     def _rules_fit_signals(self) -> Policy:
         for number, rule in enumerate(self.scale):
-            tracking = rule.target_tracking
-            at = ("scale", number, "target_tracking", "signal")
-            signal = self.signals.get(tracking.signal)
+            if rule.signal is None:
+                continue
+            kind = "step" if rule.step else "target_tracking"
+            at = ("scale", number, kind, "signal")
+            signal = self.signals.get(rule.signal)
             if signal is None:
+                message = "scale names the signal {name}, which is not under signals"
+                raise PydanticCustomError("signal", message, {"name": repr(rule.signal), "at": at})
+            if rule.target_tracking:
+                _check_target(rule.target_tracking, signal, at)
+        return self
+
+    @model_validator(mode="after")
+    def _reservations_fit(self) -> Policy:
+        for number, reservation in enumerate(self.reservations):
+            if reservation.viewers is not None and self.viewers_per_node is None:
                 raise PydanticCustomError(
-                    "signal",
-                    "scale names the signal {name}, which is not under signals",
-                    {"name": repr(tracking.signal), "at": at},
-                )
-            summed = signal.aggregate is Aggregate.SUM
-            if summed != (tracking.target_per_node is not None):
-                raise PydanticCustomError(
-                    "signal",
-                    "{name}: a sum goes with target_per_node, a mean or max with target",
-                    {"name": tracking.signal, "at": at},
-                )
-            if signal.source in GROUP_SOURCES and not summed:
-                raise PydanticCustomError(
-                    "signal",
-                    "{name}: {source} has one value for the group; use aggregate: sum with target_per_node",
-                    {"name": tracking.signal, "source": signal.source, "at": at},
+                    "reservation",
+                    "reserves viewers; say how many a node carries: viewers_per_node",
+                    {"at": ("reservations", number)},
                 )
         return self
 
@@ -258,3 +194,13 @@ class Policy(Record):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where each node of the group belongs."""
         return tuple(Endpoint(membership.backend, membership.port) for membership in self.load_balancer)
+
+
+def _check_target(rule: TargetTracking, signal: Signal, at: tuple[str | int, ...]) -> None:
+    summed = signal.aggregate == Aggregate.SUM
+    if summed != (rule.target_per_node is not None):
+        message = "{name}: a sum goes with target_per_node, any other aggregate with target"
+        raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
+    if not signal.per_node and not summed:
+        message = "{name}: {source} has one value for the group; use aggregate: sum with target_per_node"
+        raise PydanticCustomError("signal", message, {"name": rule.signal, "source": signal.source, "at": at})

@@ -18,7 +18,7 @@ from autoscaler.adapters.policy_files import read_text
 from autoscaler.adapters.user_data import UnusableUri, check_uri
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.document import Document, check, parse
-from autoscaler.policy.schema import Name, Record
+from autoscaler.policy.record import Name, Record
 from autoscaler.policy.units import Duration, FromList
 
 DEFAULT_PATH = Path("/etc/autoscaler/autoscaler.yaml")

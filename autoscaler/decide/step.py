@@ -1,0 +1,85 @@
+"""Change by amounts while a load is beyond thresholds: step scaling.
+
+An addition counts from the nodes in service, so that those already on their way are part of it (EC2 Auto Scaling
+counts the same way). A threshold that is passed without its step having an amount to give is no veto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from math import ceil
+
+from autoscaler.decide.classify import Roster
+from autoscaler.decide.load import Load, is_sum
+from autoscaler.decide.verdicts import unheard
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Direction, Verdict
+from autoscaler.policy.rules import Amount, Step, StepScaling
+from autoscaler.policy.signals import Signal
+from autoscaler.policy.units import format_duration
+
+
+def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, view: View) -> Verdict:
+    """Say what the highest step that was held for long enough wants; additions go before removals."""
+    current = roster.current
+    name = f"step:{rule.signal}"
+    silence = unheard(name, signal, load, current)
+    if silence:
+        return silence
+    value = load.growing if is_sum(signal) else load.level
+    verdict = Verdict(
+        name, Direction.ABSTAIN, current, f"{rule.signal} is within every threshold", value, missing=load.missing
+    )
+    since = breaches(rule, signal, load, view)
+    held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), view.now)]
+    wanted = max((len(roster.in_service) + _amount(step.add, roster) for step in held if step.add), default=0)
+    if wanted > current:
+        return replace(verdict, direction=Direction.OUT, desired=wanted, detail=_sentence(rule, value, held))
+    cut = max((_amount(step.remove, roster) for step in held if step.remove), default=0)
+    if cut and not wanted:
+        return replace(
+            verdict, direction=Direction.IN, desired=max(0, current - cut), detail=_sentence(rule, value, held)
+        )
+    if since:
+        return replace(verdict, direction=Direction.HOLD, detail=f"{rule.signal} is beyond a threshold, and waits")
+    return verdict
+
+
+def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mapping[str, datetime]:
+    """Return since when each step's threshold has been passed without a break. A silent member ends a lull, no peak."""
+    value = load.growing if is_sum(signal) else load.level
+    return {
+        key: view.memory.breaches.get(key, view.now)
+        for key, step in ((_key(rule, step), step) for step in rule.steps)
+        if load.known and (_above(step, value) or (_below(step, value) and not load.missing))
+    }
+
+
+def _above(step: Step, value: float) -> bool:
+    return step.above is not None and value > step.above
+
+
+def _below(step: Step, value: float) -> bool:
+    return step.below is not None and value < step.below
+
+
+def _key(rule: StepScaling, step: Step) -> str:
+    return f"{rule.signal} above {step.above:g}" if step.above is not None else f"{rule.signal} below {step.below:g}"
+
+
+def _held(step: Step, since: datetime | None, now: datetime) -> bool:
+    return since is not None and now - since >= step.held
+
+
+def _amount(amount: Amount | None, roster: Roster) -> int:
+    """Resolve an amount to nodes; a share is of the nodes in service, rounded up, and at least one."""
+    if amount is None:
+        return 0
+    return amount.nodes or max(1, ceil(len(roster.in_service) * amount.percent / 100))
+
+
+def _sentence(rule: StepScaling, value: float, held: list[Step]) -> str:
+    longest = max(step.held for step in held)
+    return f"{rule.signal} at {value:g} was beyond a threshold for {format_duration(longest)}"

@@ -1,0 +1,190 @@
+"""The rules of a policy: what each wants to know, and nothing of how it decides."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from autoscaler.policy.record import Name, Record
+from autoscaler.policy.units import Duration, FromList, Number, Percent, parse_percent
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+class TargetTracking(Record):
+    """Hold a load at a target: the mean (or maximum) of the nodes at `target`, or a sum at `target_per_node`."""
+
+    signal: Name
+    target: Number | None = Field(default=None, gt=0)
+    target_per_node: Number | None = Field(default=None, gt=0)
+    tolerance: Percent = Field(default=10.0, ge=0, lt=100)
+
+    @model_validator(mode="after")
+    def _one_target(self) -> TargetTracking:
+        if (self.target is None) == (self.target_per_node is None):
+            raise PydanticCustomError("target", "needs exactly one of target and target_per_node")
+        return self
+
+    @cached_property
+    def per_node(self) -> float:
+        """What one node should carry, in the signal's unit."""
+        return self.target if self.target is not None else self.target_per_node or 0.0
+
+
+class Amount(Record):
+    """Nodes, or a share of the nodes in service."""
+
+    nodes: int = 0
+    percent: float = 0.0
+
+
+def parse_amount(value: object) -> object:
+    """Read `2` as nodes and `30%` as a share."""
+    if isinstance(value, Amount):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return Amount(nodes=value)
+    if isinstance(value, str) and value.endswith("%"):
+        share = parse_percent(value)
+        if share > 0:
+            return Amount(percent=share)
+    raise PydanticCustomError("amount", "is no amount; write a number of nodes, 2, or a share of them, 30%")
+
+
+def print_amount(value: Amount) -> int | str:
+    """Write an amount so that `parse_amount` reads the same one back."""
+    return value.nodes or f"{value.percent:g}%"
+
+
+Nodes = Annotated[Amount, BeforeValidator(parse_amount), PlainSerializer(print_amount)]
+
+
+class Step(Record):
+    """`add` while the load is above, or `remove` while it is below, for so long."""
+
+    above: Number | None = None
+    below: Number | None = None
+    held: Duration = Field(default=timedelta(0), alias="for")
+    add: Nodes | None = None
+    remove: Nodes | None = None
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Step:
+        up = self.above is not None and self.add is not None
+        down = self.below is not None and self.remove is not None
+        given = sum(value is not None for value in (self.above, self.below, self.add, self.remove))
+        if up == down or given != 2:  # noqa: PLR2004 - a threshold and an amount
+            raise PydanticCustomError("step", "needs above with add, or below with remove")
+        return self
+
+
+class StepScaling(Record):
+    """Change by amounts while a load, averaged over the nodes, is beyond thresholds."""
+
+    signal: Name
+    steps: Annotated[tuple[Step, ...], FromList] = Field(min_length=1)
+
+
+def parse_clock(value: object) -> time:
+    """Read `"18:00"`. YAML 1.2 leaves it a text, with or without quotes."""
+    if isinstance(value, time):
+        return value
+    if isinstance(value, str):
+        try:
+            return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - a wall clock; its zone is another key
+        except ValueError:
+            pass
+    raise PydanticCustomError("clock", 'is no time of day; write "18:00"')
+
+
+def parse_zone(value: object) -> object:
+    """Let through what the IANA database has."""
+    try:
+        ZoneInfo(str(value))
+    except (ValueError, OSError, KeyError):
+        raise PydanticCustomError("timezone", "is no IANA time zone, such as Europe/Istanbul or UTC") from None
+    return value
+
+
+Clock = Annotated[time, BeforeValidator(parse_clock), PlainSerializer(lambda v: v.strftime("%H:%M"), return_type=str)]
+Zone = Annotated[str, BeforeValidator(parse_zone)]
+
+
+class Schedule(Record):
+    """While it applies: at least `min` nodes, up to `max`, and no scale-in if so wished.
+
+    `days` are those on which the span begins; one that ends before it begins ends on the next day. `from` and `to` are
+    wall clock times in `timezone`, `starts` and `ends` its first and last day.
+    """
+
+    days: Annotated[tuple[Day, ...], FromList] = DAYS
+    begins: Clock = Field(default=time(0, 0), alias="from")
+    ends: Clock = Field(default=time(0, 0), alias="to")
+    timezone: Zone = "UTC"
+    first_day: date | None = None
+    last_day: date | None = None
+    min: StrictInt | None = Field(default=None, ge=0)
+    max: StrictInt | None = Field(default=None, ge=1)
+    scale_in: StrictBool = True
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Schedule:
+        if self.min is None and self.max is None and self.scale_in:
+            raise PydanticCustomError("schedule", "changes nothing; give it min, max, or scale_in: false")
+        if not self.days:
+            raise PydanticCustomError("schedule", "has no days, so it never applies")
+        return self
+
+
+class Reservation(Record):
+    """Room for an event: so many nodes, or so many viewers, from `lead` before `at` until `until`."""
+
+    name: Name
+    at: datetime
+    until: datetime
+    nodes: StrictInt | None = Field(default=None, ge=1)
+    viewers: StrictInt | None = Field(default=None, ge=1)
+    lead: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Reservation:
+        if self.at.tzinfo is None or self.until.tzinfo is None:
+            raise PydanticCustomError("reservation", "at and until need an offset: 2026-06-01T18:00:00+03:00, or Z")
+        if self.until <= self.at:
+            raise PydanticCustomError("reservation", "ends before it begins")
+        if (self.nodes is None) == (self.viewers is None):
+            raise PydanticCustomError("reservation", "needs exactly one of nodes and viewers")
+        return self
+
+
+class ScaleRule(Record):
+    """One entry of `scale`: the kind of rule is the key.
+
+    `group`: rules of one group speak with one voice; there, holding is no veto against a scale-in that another wants.
+    """
+
+    target_tracking: TargetTracking | None = None
+    step: StepScaling | None = None
+    schedule: Schedule | None = None
+    group: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ScaleRule:
+        kinds = [name for name in ("target_tracking", "step", "schedule") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise PydanticCustomError("rule", "needs exactly one of target_tracking, step and schedule")
+        if self.schedule is not None and self.group is not None:
+            raise PydanticCustomError("rule", "a schedule only moves bounds, so a group means nothing to it")
+        return self
+
+    @property
+    def signal(self) -> str | None:
+        """The signal that the rule looks at; None for a schedule."""
+        rule = self.target_tracking or self.step
+        return rule.signal if rule else None

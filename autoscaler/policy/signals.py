@@ -1,0 +1,129 @@
+"""What a rule can look at: a load, how it is added up, and what its absence may do."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+from autoscaler.policy.record import Name, Record
+from autoscaler.policy.units import Duration
+
+PER_NODE_SOURCES = {
+    "mongodb.node.cpu_percent": "whole-system CPU of a node, 0-100, from its heartbeat",
+    "mongodb.node.memory_percent": "used memory of a node, 0-100, from its heartbeat",
+    "mongodb.node.query_ms": "how long the node waits for MongoDB, in ms, from its heartbeat",
+    "mongodb.node.publishers": "live streams whose origin is the node",
+    "haproxy.server.sessions": "current sessions of a node over all balancers; `backend` narrows it to one backend",
+    "haproxy.server.queued": "requests that wait for the node in HAProxy's queues",
+}
+GROUP_SOURCES = {
+    "mongodb.viewers": "viewers of all live streams of the cluster, as AMS counts them",
+    "mongodb.viewers.webrtc": "of these, those who watch by WebRTC",
+    "mongodb.viewers.hls": "of these, those who watch HLS",
+    "mongodb.viewers.dash": "of these, those who watch DASH",
+    "mongodb.viewers.rtmp": "of these, those who watch by RTMP",
+    "mongodb.streams": "live streams of the cluster",
+}
+SOURCES = PER_NODE_SOURCES | GROUP_SOURCES
+_PERCENTILE = re.compile(r"p([1-9][0-9]?)")
+
+
+class Aggregate(StrEnum):
+    """How the members' values become one load; beside these, `p50` and its like."""
+
+    MEAN = "mean"
+    SUM = "sum"
+    MAX = "max"
+
+
+def _aggregate(value: object) -> object:
+    if isinstance(value, str) and (value in set(Aggregate) or _PERCENTILE.fullmatch(value)):
+        return value
+    raise PydanticCustomError("aggregate", "is no aggregate; use mean, sum, max, or a percentile such as p90")
+
+
+class OnMissing(StrEnum):
+    """What a rule may do while a member's value is missing. No choice ever lets that rule shrink the group.
+
+    `hold`: grow only if the known members alone demand it, the silent ones taken for idle.
+    `scale_out_only`: take the silent ones to be as busy as the mean of the known ones.
+    `ignore`: have no opinion; the other rules decide.
+    `assume(x)`: take each silent member to be at x.
+    """
+
+    HOLD = "hold"
+    SCALE_OUT_ONLY = "scale_out_only"
+    IGNORE = "ignore"
+
+
+class Assumption(Record):
+    """The `x` of `assume(x)`."""
+
+    value: float
+
+
+_ASSUME = re.compile(r"assume\((-?\d+(?:\.\d+)?)\)")
+
+
+def _on_missing(value: object) -> object:
+    if isinstance(value, OnMissing | Assumption):
+        return value
+    if isinstance(value, str):
+        assumed = _ASSUME.fullmatch(value)
+        if assumed:
+            return Assumption(value=float(assumed[1]))
+        if value in set(OnMissing):
+            return OnMissing(value)
+    raise PydanticCustomError("on_missing", "is none of hold, scale_out_only, ignore, assume(NUMBER)")
+
+
+def _print_on_missing(value: OnMissing | Assumption) -> str:
+    return value.value if isinstance(value, OnMissing) else f"assume({value.value:g})"
+
+
+class Signal(Record):
+    """A measured load. A value older than `max_age` is missing, not old news."""
+
+    source: str = Field(alias="from")
+    backend: Name | None = None
+    aggregate: Annotated[str, BeforeValidator(_aggregate)] = Aggregate.MEAN
+    max_age: Duration = timedelta(seconds=20)
+    on_missing: Annotated[
+        OnMissing | Assumption, BeforeValidator(_on_missing), PlainSerializer(_print_on_missing, return_type=str)
+    ] = OnMissing.HOLD
+
+    @model_validator(mode="after")
+    def _known_source(self) -> Signal:
+        if self.source not in SOURCES:
+            close = get_close_matches(self.source, SOURCES, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SOURCES)}"
+            raise PydanticCustomError(
+                "source", "there is no source {source}; {hint}", {"source": repr(self.source), "hint": hint}
+            )
+        if self.backend is not None and not self.source.startswith("haproxy.server."):
+            raise PydanticCustomError("source", "backend goes with haproxy.server sources only")
+        return self
+
+    @cached_property
+    def key(self) -> str:
+        """Under which the snapshot keeps this signal's samples."""
+        return f"{self.source}:{self.backend}" if self.backend else self.source
+
+    @cached_property
+    def per_node(self) -> bool:
+        """Whether each node has a value of its own."""
+        return self.source in PER_NODE_SOURCES
+
+    @cached_property
+    def quantile(self) -> float | None:
+        """For `p90` 0.9, for `max` 1.0; None for a mean and a sum."""
+        if self.aggregate == Aggregate.MAX:
+            return 1.0
+        return None if self.aggregate in set(Aggregate) else int(self.aggregate[1:]) / 100
