@@ -134,8 +134,8 @@ class BackendMembership(Record):
 class Policy(Record):
     """Everything about one group. `both` means its nodes hold publishers and viewers.
 
-    `slots` is the name prefix of the servers that this group may use in each of its backends; every other server there
-    is somebody else's and is never touched.
+    `slots` is the name prefix of the servers that this group may use in each of its backends. Every other server there
+    is left alone, unless it points at an instance of this group: steps find a node's servers by its address.
     """
 
     version: Literal[1]

@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from autoscaler.adapters import mongo
 from autoscaler.adapters.policy_files import read_text
-from autoscaler.adapters.user_data import UnusableUri, check_uri
+from autoscaler.adapters.user_data import UnusableUri, UserDataTooLarge, render
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.document import Document, check, parse
 from autoscaler.policy.record import Name, Record
@@ -99,8 +99,8 @@ class NodeSettings(Record):
     @classmethod
     def _usable(cls, value: SecretStr) -> SecretStr:
         try:
-            check_uri(value.get_secret_value())
-        except UnusableUri as error:
+            render(value.get_secret_value())
+        except (UnusableUri, UserDataTooLarge) as error:
             raise PydanticCustomError("uri", "{why}", {"why": str(error)}) from None
         return value
 

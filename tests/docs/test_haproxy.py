@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -121,6 +123,18 @@ def balancer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Balance
     running.close()
 
 
+def secure(port: int) -> str:
+    """Ask `GET /` over TLS, and return the whole reply."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the certificate is this test's own
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="live.example") as wire,
+    ):
+        wire.sendall(b"GET / HTTP/1.0\r\nHost: lb\r\n\r\n")
+        return b"".join(iter(lambda: wire.recv(65_536), b"")).decode()
+
+
 def test_it_fits_its_policies_and_keeps_nodes_through_a_reload(balancer: Balancer) -> None:
     rules = policies(balancer.name)
     stats = SocketStats("lb1", balancer.haproxy.socket())
@@ -159,5 +173,6 @@ def test_hls_viewers_stay_on_their_node_through_a_reload(tmp_path: Path) -> None
             assert {get(port, cookie, path="/LiveApp/streams/a0.ts")[2] for _ in range(6)} == {home}
             balancer.haproxy.reload()
         assert {get(port)[2] for _ in range(6)} == {FIRST, SECOND}  # what is no HLS is not sticky
+        assert secure(balancer.ports[5443]).endswith((FIRST, SECOND))
     finally:
         balancer.close()
