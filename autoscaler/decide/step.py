@@ -73,10 +73,8 @@ def _held(step: Step, since: datetime | None, now: datetime) -> bool:
     return since is not None and now - since >= step.held
 
 
-def _amount(amount: Amount | None, roster: Roster) -> int:
+def _amount(amount: Amount, roster: Roster) -> int:
     """Resolve an amount to nodes; a share is of the nodes in service, rounded up, and at least one."""
-    if amount is None:
-        return 0
     return amount.nodes or max(1, ceil(len(roster.in_service) * amount.percent / 100))
 
 

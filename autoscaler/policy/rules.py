@@ -46,8 +46,6 @@ class Amount(Record):
 
 def parse_amount(value: object) -> object:
     """Read `2` as nodes and `30%` as a share."""
-    if isinstance(value, Amount):
-        return value
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return Amount(nodes=value)
     if isinstance(value, str) and value.endswith("%"):

@@ -8,13 +8,13 @@ import pytest
 
 from autoscaler.decide.classify import call_roll
 from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
-from autoscaler.decide.pace import cool_down, limit_rate
+from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.pipeline import decide
-from autoscaler.decide.stabilize import remember, stabilize
+from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
 from autoscaler.model.decision import Direction, Proposal
 from autoscaler.model.memory import LaunchRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState
-from autoscaler.policy.schema import Bounds, RateLimit
+from autoscaler.policy.schema import Bounds, FlapBudget, RateLimit
 from tests.support.fleet import MONGO_GAP, NOW, node, policy, seasoned, seconds, snapshot, view
 
 WINDOW = seconds(600)
@@ -35,13 +35,13 @@ def history(*entries: tuple[float, int]) -> tuple[Recommendation, ...]:
     ],
 )
 def test_shrinking_waits_for_the_window(entries: list[tuple[float, int]], desired: int, code: str | None) -> None:
-    found = stabilize(Proposal(10, 2), history(*entries), NOW, WINDOW)
+    found = stabilize_in(Proposal(10, 2), history(*entries), NOW, WINDOW)
     assert found.desired == desired
     assert [reason.code for reason in found.reasons] == ([code] if code else [])
 
 
 def test_growing_does_not_wait() -> None:
-    assert stabilize(Proposal(2, 5), history((0, 5)), NOW, WINDOW).desired == 5
+    assert stabilize_in(Proposal(2, 5), history((0, 5)), NOW, WINDOW).desired == 5
 
 
 def test_the_history_keeps_the_window_and_what_proves_it() -> None:
@@ -97,8 +97,8 @@ def test_bounds_clamp_both_ways() -> None:
 def test_shrinking_is_refused_on_what_we_cannot_see() -> None:
     def refusal(shot_changes: dict[str, object], *extra: object, memory: Memory | None = None) -> list[str]:
         shot = replace(snapshot(node(1), node(2), node(3), *extra), **shot_changes)  # type: ignore[arg-type] # test data
-        roster = call_roll(view(shot, memory=memory or seasoned(1, 2, 3)))
-        return [r.code for r in refuse_to_shrink_blindly(Proposal(3, 1), shot, roster).reasons]
+        scene = view(shot, memory=memory or seasoned(1, 2, 3))
+        return [r.code for r in refuse_to_shrink_blindly(Proposal(3, 1), scene, call_roll(scene)).reasons]
 
     assert refusal({}) == []
     assert refusal({"gaps": (MONGO_GAP,)}) == ["gap"]
@@ -112,7 +112,7 @@ def test_shrinking_is_refused_on_what_we_cannot_see() -> None:
 
 def test_growing_is_never_refused_for_a_gap() -> None:
     shot = replace(snapshot(node(1)), gaps=(MONGO_GAP,))
-    assert refuse_to_shrink_blindly(Proposal(1, 3), shot, call_roll(view(shot))).desired == 3
+    assert refuse_to_shrink_blindly(Proposal(1, 3), view(shot), call_roll(view(shot))).desired == 3
 
 
 def test_without_a_list_of_instances_there_is_no_decision() -> None:
@@ -143,3 +143,38 @@ def test_each_step_names_itself_with_before_and_after() -> None:
 def test_a_group_shrinks_when_everything_agrees() -> None:
     decision, _ = decide(snapshot(node(1), node(2), cpu={1: 5.0, 2: 5.0}), policy(), seasoned(1, 2))
     assert (decision.current, decision.desired, decision.direction) == (2, 1, Direction.IN)
+
+
+def test_growing_waits_for_its_own_window_only_where_it_was_watched() -> None:
+    window = seconds(60)
+    assert stabilize_out(Proposal(4, 9), history((61, 4), (59, 6), (0, 9)), NOW, window).desired == 6
+    assert stabilize_out(Proposal(4, 9), history((59, 2), (0, 9)), NOW, window).desired == 4
+    assert stabilize_out(Proposal(4, 9), history((0, 9)), NOW, window).desired == 9  # a start delays nothing
+    assert stabilize_out(Proposal(4, 4), history((0, 4)), NOW, window).reasons == ()
+
+
+def test_a_group_stays_near_its_peak() -> None:
+    controls = [RateLimit(nodes=2, per=seconds(60)), RateLimit(percent=50.0, per=seconds(600))]
+    wanted = history((500, 12), (50, 8), (0, 3))
+    found = stay_near_peak(Proposal(8, 3), wanted, NOW, controls)
+    assert [(r.code, r.before, r.after) for r in found.reasons] == [("scale_in_control", 3, 6)]
+    assert stay_near_peak(Proposal(8, 7), wanted, NOW, controls).reasons == ()
+    assert stay_near_peak(Proposal(8, 9), wanted, NOW, controls).reasons == ()
+    assert stay_near_peak(Proposal(4, 3), history((50, 12), (0, 3)), NOW, controls).desired == 4  # never above current
+
+
+def test_a_group_that_turned_too_often_stays_as_it_is() -> None:
+    budget = FlapBudget(turns=2, per=seconds(600))
+    flapping = [ScaleEvent(NOW - seconds(age), nodes) for age, nodes in ((700, -1), (500, 1), (300, -1), (100, 2))]
+    assert keep_calm(Proposal(4, 2), flapping, NOW, budget).reasons[0].code == "flap_budget"
+    assert keep_calm(Proposal(4, 6), flapping, NOW, budget).desired == 6  # growth is never refused
+    assert keep_calm(Proposal(4, 2), flapping[:3], NOW, budget).desired == 2
+    assert keep_calm(Proposal(4, 2), flapping, NOW, None).desired == 2
+
+
+def test_the_history_is_kept_for_the_longest_window() -> None:
+    rules = policy(scale_in={"stabilization": "0s", "control": [{"nodes": 1, "per": "1h"}]})
+    before = seasoned(1, 2, 3, recommendations=history((3000, 9), (1000, 3), (30, 3)))
+    decision, memory = decide(snapshot(node(1), node(2), node(3), cpu={1: 1.0, 2: 1.0, 3: 1.0}), rules, before)
+    assert decision.desired == 3
+    assert len(memory.recommendations) == 4

@@ -14,13 +14,13 @@ from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, InstanceState, Sample
 from tests.support.fleet import LONG_AGO, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot, view
 
-OUT, HOLD, IN = Direction.OUT, Direction.HOLD, Direction.IN
+OUT, HOLD, IN, ABSTAIN = Direction.OUT, Direction.HOLD, Direction.IN, Direction.ABSTAIN
 
 
 def verdict(shot: FleetSnapshot, memory: Memory, **changes: Any) -> Verdict:
     rules = policy(**changes)
     scene = view(shot, rules, memory)
-    return judge(rules.scale[0], scene, call_roll(scene))
+    return judge(rules.scale[0], scene, call_roll(scene)).verdict
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,66 @@ def test_rounding_does_not_buy_a_node() -> None:
         ([(IN, 1), (IN, 3)], 3),
         ([(IN, 1), (HOLD, 4)], 4),
         ([(HOLD, 4)], 4),
+        ([(ABSTAIN, 4), (IN, 2)], 2),  # no opinion is no veto
+        ([(ABSTAIN, 4)], 4),
+        ([], 4),
     ],
 )
 def test_the_safest_wins(verdicts: list[tuple[Direction, int]], desired: int) -> None:
-    given = [Verdict(f"target_tracking:{n}", *told, detail="") for n, told in enumerate(verdicts)]
-    proposal = combine(Proposal(4, 4), given)
+    proposal = combine(Proposal(4, 4), told(*verdicts))
     assert proposal.desired == desired
     assert [reason.code for reason in proposal.reasons] == (["target_tracking"] if desired != 4 else [])
+
+
+def told(*wishes: tuple[Direction, int], group: str = "") -> list[Verdict]:
+    return [Verdict(f"target_tracking:{n}", *wish, detail="", group=group) for n, wish in enumerate(wishes)]
+
+
+@pytest.mark.parametrize(
+    ("pair", "alone", "desired"),
+    [
+        ([(IN, 2), (HOLD, 4)], [(IN, 3)], 3),  # within a group holding is no veto
+        ([(IN, 2), (HOLD, 4)], [(HOLD, 4)], 4),  # outside of it, it is
+        ([(IN, 2), (OUT, 6)], [(IN, 3)], 6),
+        ([(HOLD, 4), (HOLD, 4)], [(IN, 3)], 4),
+        ([(ABSTAIN, 4), (IN, 2)], [(IN, 1)], 2),
+    ],
+)
+def test_a_group_speaks_with_one_voice(
+    pair: list[tuple[Direction, int]], alone: list[tuple[Direction, int]], desired: int
+) -> None:
+    assert combine(Proposal(4, 4), [*told(*pair, group="load"), *told(*alone)]).desired == desired
+
+
+@pytest.mark.parametrize(
+    ("on_missing", "cpu", "direction", "desired"),
+    [
+        ("ignore", {1: 100.0, 2: 100.0}, ABSTAIN, 4),
+        ("ignore", {1: 60.0, 2: 60.0, 3: 60.0, 4: 60.0}, HOLD, 4),
+        ("ignore", {}, ABSTAIN, 4),
+        ("assume(100)", {1: 60.0, 2: 60.0}, OUT, 6),
+        ("assume(0)", {1: 60.0, 2: 60.0}, HOLD, 4),
+        ("assume(0)", {}, HOLD, 4),  # it never shrinks, whatever is assumed
+        ("assume(100)", {}, OUT, 7),
+    ],
+)
+def test_what_a_rule_was_told_to_make_of_silence(
+    on_missing: str, cpu: dict[int, float], direction: Direction, desired: int
+) -> None:
+    shot = snapshot(node(1), node(2), node(3), node(4), cpu=cpu)
+    signals = {"cpu": {"from": "mongodb.node.cpu_percent", "on_missing": on_missing}}
+    found = verdict(shot, seasoned(1, 2, 3, 4), signals=signals)
+    assert (found.direction, found.desired) == (direction, desired)
+
+
+@pytest.mark.parametrize(("aggregate", "desired"), [("p50", 2), ("p90", 7), ("max", 7), ("p75", 4)])
+def test_a_percentile_counts_as_if_every_member_carried_it(aggregate: str, desired: int) -> None:
+    signals = {"cpu": {"from": "mongodb.node.cpu_percent", "aggregate": aggregate}}
+    shot = snapshot(node(1), node(2), node(3), node(4), cpu={1: 10.0, 2: 20.0, 3: 60.0, 4: 100.0})
+    assert verdict(shot, seasoned(1, 2, 3, 4), signals=signals).desired == desired
+
+
+def test_a_group_signal_may_be_assumed() -> None:
+    signals = {"viewers": {"from": "mongodb.viewers.hls", "aggregate": "sum", "on_missing": "assume(250)"}}
+    scale = [{"target_tracking": {"signal": "viewers", "target_per_node": 100}}]
+    assert verdict(snapshot(node(1)), seasoned(1), signals=signals, scale=scale).desired == 3

@@ -1,0 +1,123 @@
+"""What a rule may say, and how each mistake is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from autoscaler.policy.rules import Amount, Schedule
+from autoscaler.policy.schema import Policy
+from autoscaler.policy.signals import Assumption, OnMissing
+from tests.support.fleet import policy_data
+
+STEP = {"above": 70, "for": "10s", "add": "30%"}
+GIG = {"name": "gig", "at": "2026-06-01T18:00:00+03:00", "until": "2026-06-01T20:00:00Z", "nodes": 4}
+
+
+def scaled(rule: dict[str, Any], **changes: Any) -> Policy:
+    return Policy.model_validate(policy_data(scale=[rule], **changes))
+
+
+def test_amounts_are_nodes_or_a_share() -> None:
+    (rule,) = scaled({"step": {"signal": "cpu", "steps": [STEP, {"below": 20, "remove": 2}]}}).scale
+    assert rule.step is not None
+    assert [step.add or step.remove for step in rule.step.steps] == [Amount(percent=30.0), Amount(nodes=2)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"step": {"signal": "cpu", "steps": []}}, "at least 1 item"),
+        ({"step": {"signal": "cpu", "steps": [{**STEP, "add": 0}]}}, "is no amount"),
+        ({"step": {"signal": "cpu", "steps": [{**STEP, "add": "0%"}]}}, "is no amount"),
+        ({"step": {"signal": "cpu", "steps": [{**STEP, "add": True}]}}, "is no amount"),
+        ({"step": {"signal": "cpu", "steps": [{**STEP, "add": "many"}]}}, "is no amount"),
+        ({"step": {"signal": "cpu", "steps": [{**STEP, "below": 3}]}}, "needs above with add, or below with remove"),
+        ({"step": {"signal": "cpu", "steps": [{"above": 3, "remove": 1}]}}, "needs above with add"),
+        ({"step": {"signal": "cpu", "steps": [{"add": 1}]}}, "needs above with add"),
+        ({"step": {"signal": "nobody", "steps": [STEP]}}, "which is not under signals"),
+        ({"schedule": {}}, "changes nothing"),
+        ({"schedule": {"min": 1, "days": []}}, "never applies"),
+        ({"schedule": {"min": 1, "days": ["someday"]}}, "Input should be 'mon'"),
+        ({"schedule": {"min": 1, "from": "25:00"}}, "is no time of day"),
+        ({"schedule": {"min": 1, "from": 18}}, "is no time of day"),
+        ({"schedule": {"min": 1, "timezone": "Mars/Base"}}, "is no IANA time zone"),
+        ({"schedule": {"min": 1, "timezone": "../etc/passwd"}}, "is no IANA time zone"),
+        ({"schedule": {"min": 1}, "group": "a"}, "a group means nothing to it"),
+        ({}, "needs exactly one of"),
+        ({"schedule": {"min": 1}, "step": {"signal": "cpu", "steps": [STEP]}}, "needs exactly one of"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        scaled(rule)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"until": "2026-06-01T12:00:00Z"}, "ends before it begins"),
+        ({"at": "2026-06-01T18:00:00"}, "need an offset"),
+        ({"viewers": 5}, "exactly one of nodes and viewers"),
+        ({"nodes": None}, "exactly one of nodes and viewers"),
+        ({"nodes": None, "viewers": 5}, "say how many a node carries"),
+    ],
+)
+def test_a_reservation_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Policy.model_validate(policy_data(reservations=[{**GIG, **change}]))
+
+
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        ({"aggregate": "median"}, "is no aggregate"),
+        ({"aggregate": "p0"}, "is no aggregate"),
+        ({"aggregate": "p100"}, "is no aggregate"),
+        ({"aggregate": 5}, "is no aggregate"),
+        ({"on_missing": "panic"}, "is none of hold"),
+        ({"on_missing": "assume()"}, "is none of hold"),
+        ({"on_missing": 0}, "is none of hold"),
+        ({"from": "mongodb.node.cpu"}, "did you mean mongodb.node.cpu_percent"),
+        ({"from": "zzz"}, "known are"),
+        ({"backend": "b"}, "backend goes with haproxy.server"),
+    ],
+)
+def test_a_signal_that_makes_no_sense_is_refused(signal: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Policy.model_validate(policy_data(signals={"cpu": {"from": "mongodb.node.cpu_percent", **signal}}))
+
+
+def test_a_policy_prints_as_it_is_read() -> None:
+    data = policy_data(
+        scale=[
+            {"target_tracking": {"signal": "cpu", "target": 60, "tolerance": "12.5%"}, "group": "load"},
+            {"step": {"signal": "cpu", "steps": [STEP, {"below": 20, "for": "1m", "remove": 2}]}},
+            {"schedule": {"days": ["fri"], "from": "18:00", "to": "23:30", "timezone": "Europe/Istanbul", "min": 8}},
+        ],
+        signals={
+            "cpu": {"from": "mongodb.node.cpu_percent", "aggregate": "p90", "on_missing": "assume(12.5)"},
+            "sessions": {"from": "haproxy.server.sessions", "aggregate": "sum", "on_missing": "ignore"},
+        },
+        reservations=[GIG],
+        headroom={"percent": "15%"},
+        flap_budget={"turns": 3, "per": "1h"},
+    )
+    policy = Policy.model_validate(data)
+    printed = policy.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert Policy.model_validate(printed) == policy
+    assert printed["signals"]["cpu"]["on_missing"] == "assume(12.5)"
+    assert printed["scale"][1]["step"]["steps"][0] == {"above": 70.0, "for": "10s", "add": "30%"}
+    assert printed["scale"][2]["schedule"]["from"] == "18:00"
+
+
+def test_values_that_were_read_before_pass_as_they_are() -> None:
+    read = Schedule.model_validate({"min": 1, "from": "18:00"})
+    assert Schedule.model_validate({"min": 1, "from": read.begins}) == read
+    signal = {"from": "mongodb.node.cpu_percent", "on_missing": Assumption(value=1.0)}
+    assert Policy.model_validate(policy_data(signals={"cpu": signal})).signals["cpu"].on_missing == Assumption(
+        value=1.0
+    )
+    assert OnMissing("hold") is OnMissing.HOLD
