@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from autoscaler.cycle.samples import sample
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import (
@@ -19,7 +20,6 @@ from autoscaler.model.snapshot import (
     InstanceState,
     Node,
     Proxy,
-    Sample,
     Server,
     ServerStatus,
     Streams,
@@ -48,7 +48,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         group=policy.group,
         taken_at=now,
         nodes=nodes,
-        samples=_samples(nodes, streams, now),
+        samples=sample(nodes, streams, now),
         streams=streams,
         proxies=proxies,
         gaps=tuple(dict.fromkeys((*gaps, *deaf))),
@@ -149,30 +149,3 @@ def _up(node: Node) -> bool:
     return (
         not isinstance(servers, Gap) and bool(servers) and all(server.status is ServerStatus.UP for server in servers)
     )
-
-
-def _samples(nodes: Iterable[Node], streams: Streams | Gap, now: datetime) -> Mapping[str, Mapping[str, Sample]]:
-    """Lay out every signal by source and node. A heartbeat's values are as old as the heartbeat."""
-    samples: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
-    for node in nodes:
-        subject, beat = node.instance_id, node.heartbeat
-        if isinstance(beat, Heartbeat) and beat.cpu_percent is not None:
-            samples["mongodb.node.cpu_percent"][subject] = Sample(beat.cpu_percent, beat.at)
-        if isinstance(beat, Heartbeat) and beat.memory_percent is not None:
-            samples["mongodb.node.memory_percent"][subject] = Sample(beat.memory_percent, beat.at)
-        if not isinstance(node.publishers, Gap):
-            samples["mongodb.node.publishers"][subject] = Sample(node.publishers, now)
-        if not isinstance(node.servers, Gap):
-            for key, sessions in _sessions_by_key(node.servers).items():
-                samples[key][subject] = Sample(sessions, now)
-    if not isinstance(streams, Gap):
-        samples["mongodb.viewers"][GROUP] = Sample(sum(streams.viewers.values()), now)
-    return samples
-
-
-def _sessions_by_key(servers: Iterable[Server]) -> Mapping[str, int]:
-    sums: defaultdict[str, int] = defaultdict(int)
-    for server in servers:
-        sums["haproxy.server.sessions"] += server.sessions
-        sums[f"haproxy.server.sessions:{server.backend}"] += server.sessions
-    return sums

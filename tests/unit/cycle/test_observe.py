@@ -59,7 +59,12 @@ def test_everything_about_a_node_is_joined_on_its_ip(world: World) -> None:
     assert shot.samples["mongodb.node.memory_percent"][key].value == 40.0
     assert shot.samples["mongodb.node.publishers"][key].value == 3
     assert shot.samples[SESSIONS][key].value == shot.samples[f"{SESSIONS}:{BACKEND}"][key].value == 2
+    assert shot.samples["mongodb.node.query_ms"][key].value == 2.0
+    assert shot.samples["haproxy.server.queued"][key].value == 0
     assert shot.samples["mongodb.viewers"][GROUP].value == 7
+    assert shot.samples["mongodb.viewers.hls"][GROUP].value == 2
+    assert shot.samples["mongodb.viewers.dash"][GROUP].value == 0
+    assert shot.samples["mongodb.streams"][GROUP].value == 3
     assert shot.gaps == ()
 
 
