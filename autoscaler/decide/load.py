@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 
 from autoscaler.decide.classify import Roster
 from autoscaler.decide.view import View
 from autoscaler.model.snapshot import GROUP, Sample
-from autoscaler.policy.signals import Aggregate, Assumption, OnMissing, Signal
+from autoscaler.policy.expression import Expression
+from autoscaler.policy.signals import NODES, Aggregate, Assumption, OnMissing, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     A mean held at a target and a sum held at a target per node are the same arithmetic: the sum over the nodes.
     A maximum or percentile counts as if every member carried it.
     """
+    if signal.expr is not None:
+        return _computed(signal, signal.expr, roster, view)
     samples = view.snapshot.samples.get(signal.key, {})
     if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
@@ -57,6 +60,24 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     growing = _filled(signal, values, silent)
     shrinking = growing + sum(sample.value for sample in leaving if sample)
     return Load(growing, shrinking, len(values), len(roster.in_service), tuple(missing))
+
+
+def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> Load:
+    """Evaluate an expression. A signal that is not heard of all its members is missing to it."""
+    members = len(roster.in_service)
+    values: dict[str, float | None] = {NODES: float(members)}
+    for name in expr.names - {NODES}:
+        source = view.policy.signals[name]
+        load = measure(source, inf, roster, view)
+        heard = load.known and not load.missing
+        values[name] = (load.growing if is_sum(source) else load.level) if heard else None
+    value = expr.value(values)
+    each = 1 if is_sum(signal) else members
+    if value is None:
+        silent = tuple(sorted(name for name, known in values.items() if known is None)) or (GROUP,)
+        assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
+        return Load(assumed, assumed, 0, each, silent)
+    return Load(value * each, value * each, 1, each, ())
 
 
 def _filled(signal: Signal, values: list[float], silent: int) -> float:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from autoscaler.model.plan import Endpoint
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
-from autoscaler.policy.signals import Aggregate, Signal
+from autoscaler.policy.signals import NODES, Aggregate, Signal
 from autoscaler.policy.units import Duration, FromList, Percent
 
 
@@ -158,6 +158,17 @@ class Policy(Record):
     slots: Name = "slot"
 
     @model_validator(mode="after")
+    def _expressions_fit_signals(self) -> Policy:
+        measured = {name for name, signal in self.signals.items() if signal.expr is None} | {NODES}
+        for name, signal in self.signals.items():
+            unknown = sorted(signal.expr.names - measured) if signal.expr else []
+            if unknown:
+                message = "names {unknown}; it may name the measured signals of this policy, and nodes"
+                at = ("signals", name, "expr")
+                raise PydanticCustomError("expression", message, {"unknown": ", ".join(unknown), "at": at})
+        return self
+
+    @model_validator(mode="after")
     def _rules_fit_signals(self) -> Policy:
         for number, rule in enumerate(self.scale):
             if rule.signal is None:
@@ -201,6 +212,6 @@ def _check_target(rule: TargetTracking, signal: Signal, at: tuple[str | int, ...
     if summed != (rule.target_per_node is not None):
         message = "{name}: a sum goes with target_per_node, any other aggregate with target"
         raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
-    if not signal.per_node and not summed:
+    if signal.expr is None and not signal.per_node and not summed:
         message = "{name}: {source} has one value for the group; use aggregate: sum with target_per_node"
         raise PydanticCustomError("signal", message, {"name": rule.signal, "source": signal.source, "at": at})

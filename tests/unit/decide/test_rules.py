@@ -202,3 +202,36 @@ def test_a_group_signal_may_be_assumed() -> None:
     signals = {"viewers": {"from": "mongodb.viewers.hls", "aggregate": "sum", "on_missing": "assume(250)"}}
     scale = [{"target_tracking": {"signal": "viewers", "target_per_node": 100}}]
     assert verdict(snapshot(node(1)), seasoned(1), signals=signals, scale=scale).desired == 3
+
+
+BUSY = {
+    "cpu": {"from": "mongodb.node.cpu_percent"},
+    "sessions": {"from": SESSIONS, "aggregate": "sum"},
+    "busy": {"expr": "max(cpu, sessions / nodes)"},
+}
+
+
+@pytest.mark.parametrize(
+    ("busy", "sessions", "rule", "direction", "desired"),
+    [
+        ({}, {"i-1": 90, "i-2": 150}, {"target": 60}, OUT, 4),  # 120 a node over two nodes
+        ({}, {"i-1": 60, "i-2": 60}, {"target": 60}, HOLD, 2),
+        ({}, {"i-1": 10, "i-2": 10}, {"target": 60}, IN, 1),  # cpu is at 20
+        ({}, {"i-1": 90}, {"target": 60}, HOLD, 2),  # the second node is silent
+        ({"on_missing": "ignore"}, {"i-1": 90}, {"target": 60}, ABSTAIN, 2),
+        ({"on_missing": "assume(90)"}, {"i-1": 90}, {"target": 60}, OUT, 3),
+        ({"expr": "sessions", "aggregate": "sum"}, {"i-1": 150, "i-2": 150}, {"target_per_node": 60}, OUT, 5),
+        ({"expr": "cpu / (nodes - 2)"}, {}, {"target": 60}, HOLD, 2),  # divides by zero
+    ],
+)
+def test_an_expression_is_a_signal_like_others(
+    busy: dict[str, Any], sessions: dict[str, float], rule: dict[str, float], direction: Direction, desired: int
+) -> None:
+    samples = {
+        "mongodb.node.cpu_percent": {"i-1": Sample(20.0, NOW), "i-2": Sample(20.0, NOW)},
+        SESSIONS: {key: Sample(value, NOW) for key, value in sessions.items()},
+    }
+    signals = {**BUSY, "busy": {**BUSY["busy"], **busy}}
+    scale = [{"target_tracking": {"signal": "busy", **rule}}]
+    found = verdict(snapshot(node(1), node(2), samples=samples), seasoned(1, 2), signals=signals, scale=scale)
+    assert (found.direction, found.desired) == (direction, desired)

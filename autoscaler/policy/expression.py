@@ -1,0 +1,100 @@
+"""Arithmetic over signals: `sessions / nodes`, `max(a, b)`, `coalesce(a, b)` where `a` may be missing.
+
+simpleeval walks Python's syntax tree without ever compiling it. Of that syntax only numbers, names, + - * / and the
+calls of four functions are let through, so that a text of bounded length is also done in bounded time: no powers, no
+strings, no attributes, no loops.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from pydantic_core import PydanticCustomError
+from simpleeval import SimpleEval
+
+Value = float | None
+
+_LONGEST = 400
+_SYNTAX = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.unaryop, ast.expr_context)
+
+
+def _known(combine: Callable[..., float]) -> Callable[..., Value]:
+    """Let what is missing make the result missing: it is never a zero."""
+
+    def combined(*values: Value) -> Value:
+        return None if None in values else combine(*values)
+
+    return combined
+
+
+def _quotient(dividend: float, divisor: float) -> float:
+    """Divide; by zero there is no answer, which counts as missing."""
+    return dividend / divisor if divisor else float("nan")
+
+
+def _coalesce(*values: Value) -> Value:
+    return next((value for value in values if value is not None), None)
+
+
+_OPERATORS = {
+    ast.Add: _known(operator.add),
+    ast.Sub: _known(operator.sub),
+    ast.Mult: _known(operator.mul),
+    ast.Div: _known(_quotient),
+    ast.USub: _known(operator.neg),
+}
+_FUNCTIONS = {"max": _known(max), "min": _known(min), "abs": _known(abs), "coalesce": _coalesce}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked expression, and the signals that it names."""
+
+    text: str
+    names: frozenset[str]
+    tree: ast.expr = field(compare=False, repr=False)
+
+    def value(self, values: Mapping[str, Value]) -> Value:
+        """Evaluate with the value of each name; None when what it needs is missing, or when it divides by zero."""
+        result = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(values)).eval(
+            self.text, previously_parsed=self.tree
+        )
+        return float(result) if result is not None and isfinite(result) else None
+
+
+def parse_expression(value: object) -> Expression:
+    """Check a text; raises PydanticCustomError that says what it may not hold."""
+    if isinstance(value, Expression):
+        return value
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST:
+        raise PydanticCustomError(
+            "expression", "is no expression of at most {longest} characters", {"longest": _LONGEST}
+        )
+    try:
+        tree = ast.parse(value.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise PydanticCustomError("expression", "cannot be read as arithmetic") from None
+    names = {_name(node) for node in ast.walk(tree)}
+    return Expression(value.strip(), frozenset(name for name in names if name), tree)
+
+
+def _name(node: ast.AST) -> str:
+    """Return the signal that a node names, or nothing; raise for what is not arithmetic."""
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords or not node.args:
+            raise PydanticCustomError(
+                "expression", "knows the functions {known} only", {"known": ", ".join(_FUNCTIONS)}
+            )
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise PydanticCustomError("expression", "takes numbers only")
+    elif isinstance(node, ast.operator | ast.unaryop):
+        if type(node) not in _OPERATORS:
+            raise PydanticCustomError("expression", "knows + - * / only")
+    elif not isinstance(node, _SYNTAX):
+        raise PydanticCustomError("expression", "takes numbers, signals, + - * / and functions only")
+    return node.id if isinstance(node, ast.Name) and node.id not in _FUNCTIONS else ""
