@@ -4,22 +4,28 @@ Collection `journal`. Every document has `at` (a BSON date), `event` (`cycle`, `
 keys of `model.record`. A cycle also has `report`, the whole CycleReport as xz-compressed JSON: BSON would take 2 MB for
 1,000 nodes and change numbers' types; this takes about 50 kB (40 nodes: 3 kB, which makes 0.8 GB in 14 days of 5 s
 cycles). An intent also has `step`, the whole action, for after a crash nothing else tells of it.
+
+The policy changes once a week and would be much of a small report, so a cycle holds only its `policy_hash`. Collection
+`policies` has the text under that hash; `at` is a time at which it was in force, and moves on while it is.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import structlog
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
-from autoscaler.adapters.mongo import SOURCE, Document, writing
+from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
 from autoscaler.model.codec import Malformed, from_plain, to_plain
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Action, Outcome
@@ -27,9 +33,13 @@ from autoscaler.model.record import cycle_record, intent_record, outcome_record
 from autoscaler.model.report import CycleReport
 from autoscaler.ports import Clock
 
-VERSION = 1
+VERSION = 2
 DEFAULT_RETENTION = timedelta(days=14)
+_STILL_IN_FORCE = timedelta(days=1)
+"""How often a policy in force is stored anew, so that it is not forgotten before the cycles that it decided."""
+
 _PRESET = 0  # the fastest: 17 ms for 1,000 nodes, and half the size of what zlib makes of it
+_PAGE = 100
 _OTHER_OPTIONS, _OTHER_KEYS = 85, 86  # an index of this name exists and is not quite the one asked for
 
 
@@ -37,12 +47,14 @@ class MongoJournal:
     """Keeps what was decided and done for `retention`, then MongoDB forgets it."""
 
     def __init__(self, database: Database[Document], clock: Clock, retention: timedelta = DEFAULT_RETENTION) -> None:
-        """Use the collection `journal` of `database`; nothing is asked of the server yet."""
+        """Use the collections `journal` and `policies` of `database`; nothing is asked of the server yet."""
         self._database = database
         self._rows = database.get_collection("journal", write_concern=WriteConcern("majority"))
+        self._texts = database.get_collection("policies", write_concern=WriteConcern("majority"))
         self._clock = clock
         self._retention = retention
         self._indexed = False
+        self._policies: dict[str, datetime] = {}
 
     def intent(self, group: str, action: Action) -> None:
         """Record a step before it is taken, on a majority of the servers.
@@ -58,43 +70,107 @@ class MongoJournal:
 
     def cycle(self, report: CycleReport) -> None:
         """Record a whole cycle. It is over, so a journal that fails now is only logged."""
-        document = {"at": report.snapshot.taken_at, **cycle_record(report), "report": pack_report(report)}
-        self._try_to_write("cycle", document)
+        at = report.snapshot.taken_at
+        document = {"at": at, **cycle_record(report), "report": pack_report(report)}
+        self._try_to_write("cycle", {**document, "policy_hash": _hash(report.policy)}, report.policy)
 
-    def _try_to_write(self, event: str, document: Document) -> None:
+    def _try_to_write(self, event: str, document: Document, policy: str = "") -> None:
         try:
-            self._write(event, document)
+            self._write(event, document, policy)
         except ActionError as error:
             log = structlog.stdlib.get_logger("autoscaler")
             log.warning("journal_unavailable", group=document["group"], lost=event, detail=error.detail)
 
-    def _write(self, event: str, document: Document) -> None:
+    def _write(self, event: str, document: Document, policy: str = "") -> None:
         with writing(self._database.client, "journal_unavailable"):
             if not self._indexed:
-                self._bound()
+                self._bound(self._rows, self._retention)
+                self._bound(self._texts, self._retention + 2 * _STILL_IN_FORCE)
+                self._rows.create_index([("group", 1), ("event", 1), ("at", 1)])
                 self._indexed = True
+            if policy:
+                self._keep_policy(policy, document["at"])
             self._rows.insert_one({"event": event, "version": VERSION, **document})
 
-    def _bound(self) -> None:
+    def _keep_policy(self, text: str, at: datetime) -> None:
+        key = _hash(text)
+        kept = self._policies.get(key)
+        if kept is None or at - kept >= _STILL_IN_FORCE:
+            self._texts.replace_one({"_id": key}, {"_id": key, "at": at, "text": text}, upsert=True)
+            self._policies[key] = at
+
+    def _bound(self, rows: Collection[Document], retention: timedelta) -> None:
         """Let MongoDB delete what is older than the retention, also where a former setting was another."""
-        seconds = int(self._retention.total_seconds())
+        seconds = int(retention.total_seconds())
         try:
-            self._rows.create_index("at", expireAfterSeconds=seconds)
+            rows.create_index("at", expireAfterSeconds=seconds)
         except OperationFailure as error:
             if error.code not in (_OTHER_OPTIONS, _OTHER_KEYS):
                 raise
             change = {"keyPattern": {"at": 1}, "expireAfterSeconds": seconds}
-            self._database.command("collMod", self._rows.name, index=change)
+            self._database.command("collMod", rows.name, index=change)
+
+
+class MongoJournalReader:
+    """Reads back what MongoJournal keeps, and has no means to write it."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        """Use the collections `journal` and `policies` of `database`; nothing is asked of the server yet."""
+        self._client = database.client
+        self._rows = database.get_collection("journal")
+        self._texts = database.get_collection("policies")
+
+    def groups(self) -> tuple[str, ...]:
+        """Name the groups that have cycles in the journal.
+
+        Raises:
+            ObservationError: MongoDB cannot be read.
+        """
+        with reading(self._client):
+            return tuple(sorted(self._rows.distinct("group", {"event": "cycle"})))
+
+    def latest(self, group: str, until: datetime | None = None) -> CycleReport | None:
+        """Return the group's last cycle, or the last that began at `until` or before; None when there is none.
+
+        Raises:
+            ObservationError: MongoDB cannot be read, or the cycle is damaged or of another version.
+        """
+        bound = {"at": {"$lte": until}} if until else {}
+        with reading(self._client):
+            row = self._rows.find_one({"group": group, "event": "cycle", **bound}, sort=[("at", -1), ("_id", -1)])
+        return self._report(row) if row else None
+
+    def between(self, group: str, since: datetime, until: datetime) -> Iterator[CycleReport]:
+        """Return the group's cycles that began from `since` to before `until`, oldest first, a page at a time.
+
+        Raises:
+            ObservationError: as `latest`; the cycles before it were returned.
+        """
+        after: Document = {"$gte": since}
+        while True:
+            query = {"group": group, "event": "cycle", "at": {**after, "$lt": until}}
+            with reading(self._client):
+                page = list(self._rows.find(query).sort("at", 1).limit(_PAGE))
+            yield from map(self._report, page)
+            if len(page) < _PAGE:
+                return
+            after = {"$gt": page[-1]["at"]}
+
+    def _report(self, row: Document) -> CycleReport:
+        """Unpack a cycle, and give it back its policy; its text is empty when MongoDB forgot it."""
+        with reading(self._client):
+            kept = self._texts.find_one({"_id": row.get("policy_hash")}) or {}
+        return replace(unpack_report(row), policy=str(kept.get("text", "")))
 
 
 def pack_report(report: CycleReport) -> bytes:
-    """Return the report as a cycle's document holds it."""
-    text = json.dumps(to_plain(report), separators=(",", ":"), ensure_ascii=False)
+    """Return the report, without its policy, as a cycle's document holds it."""
+    text = json.dumps(to_plain(replace(report, policy="")), separators=(",", ":"), ensure_ascii=False)
     return lzma.compress(text.encode("utf-8", "surrogatepass"), preset=_PRESET)
 
 
 def unpack_report(document: Mapping[str, Any]) -> CycleReport:
-    """Return the report that a cycle's document holds.
+    """Return the report that a cycle's document holds. Its policy stands elsewhere: it is empty.
 
     Raises:
         ObservationError: the document is of another version, or damaged.
@@ -106,3 +182,7 @@ def unpack_report(document: Mapping[str, Any]) -> CycleReport:
         return from_plain(CycleReport, json.loads(text))
     except (KeyError, TypeError, lzma.LZMAError, UnicodeDecodeError, json.JSONDecodeError, Malformed) as error:
         raise ObservationError(SOURCE, f"a cycle in the journal is damaged: {error}") from error
+
+
+def _hash(policy: str) -> str:
+    return sha256(policy.encode()).hexdigest()

@@ -13,6 +13,7 @@ from autoscaler.model.plan import Outcome, Plan
 from autoscaler.model.report import CycleReport
 from autoscaler.plan.planner import plan
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.text import print_policy
 from autoscaler.ports import Senses
 
 
@@ -31,7 +32,7 @@ def run_cycle(senses: Senses, executor: Executor, policy: Policy, memory: Memory
     report: as a gap in the snapshot, or as a failed outcome.
     """
     snapshot = observe(senses, policy, memory)
-    decision, memory = decide(snapshot, policy, memory)
-    guarded = plan(decision, View(snapshot, policy, memory))
-    outcomes, memory = executor.execute(guarded, memory, snapshot.taken_at)
-    return CycleReport(snapshot, decision, guarded, outcomes, memory)
+    decision, decided = decide(snapshot, policy, memory)
+    guarded = plan(decision, View(snapshot, policy, decided))
+    outcomes, kept = executor.execute(guarded, decided, snapshot.taken_at)
+    return CycleReport(snapshot, decision, guarded, outcomes, kept, memory_before=memory, policy=print_policy(policy))

@@ -12,13 +12,19 @@ from autoscaler.model.snapshot import FleetSnapshot
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """The snapshot, what was decided on it, what was planned, how it ended, and what is remembered."""
+    """The snapshot, what was decided on it, what was planned, how it ended, and what is remembered.
+
+    `memory_before` is what was remembered when the cycle began and `policy` the policy in force, as
+    `policy.text.print_policy` writes it: with the snapshot they are all that the decision was made of.
+    """
 
     snapshot: FleetSnapshot
     decision: Decision
     plan: Plan
     outcomes: tuple[Outcome, ...]
     memory: Memory
+    memory_before: Memory
+    policy: str
 
     @property
     def failures(self) -> tuple[Outcome, ...]:

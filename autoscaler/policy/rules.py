@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, Strict
 from pydantic_core import PydanticCustomError
 
 from autoscaler.policy.record import Name, Record
-from autoscaler.policy.units import Duration, FromList, Number, Percent, parse_percent
+from autoscaler.policy.units import Duration, FromList, Number, Percent, Share, format_percent, parse_percent
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -57,10 +57,14 @@ def parse_amount(value: object) -> object:
 
 def print_amount(value: Amount) -> int | str:
     """Write an amount so that `parse_amount` reads the same one back."""
-    return value.nodes or f"{value.percent:g}%"
+    return value.nodes or format_percent(value.percent)
 
 
-Nodes = Annotated[Amount, BeforeValidator(parse_amount), PlainSerializer(print_amount)]
+Nodes = Annotated[
+    Amount,
+    BeforeValidator(parse_amount, json_schema_input_type=Annotated[int, Field(ge=1, examples=[2])] | Share),
+    PlainSerializer(print_amount),
+]
 
 
 class Step(Record):
@@ -110,8 +114,15 @@ def parse_zone(value: object) -> object:
     return value
 
 
-Clock = Annotated[time, BeforeValidator(parse_clock), PlainSerializer(lambda v: v.strftime("%H:%M"), return_type=str)]
-Zone = Annotated[str, BeforeValidator(parse_zone)]
+Clock = Annotated[
+    time,
+    BeforeValidator(
+        parse_clock,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^([01]?\d|2[0-3]):[0-5]?\d$", examples=["18:00"])],
+    ),
+    PlainSerializer(lambda v: v.strftime("%H:%M"), return_type=str),
+]
+Zone = Annotated[str, BeforeValidator(parse_zone), Field(examples=["Europe/Istanbul", "UTC"])]
 
 
 class Schedule(Record):

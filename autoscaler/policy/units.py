@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -30,11 +31,21 @@ def parse_duration(value: object) -> timedelta:
 
 def format_duration(value: timedelta) -> str:
     """Write a duration so that `parse_duration` reads the same one back: `90s`, `10m`."""
-    milliseconds = round(value / timedelta(milliseconds=1))
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds and milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms" if milliseconds else "0s"
+    microseconds = value // timedelta(microseconds=1)
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        if microseconds and microseconds % (size * 1_000_000) == 0:
+            return f"{microseconds // (size * 1_000_000)}{unit}"
+    return f"{format_number(microseconds / 1000)}ms" if microseconds else "0s"
+
+
+def format_number(value: float) -> str:
+    """Write a number in plain digits so that the very same one is read back: `10`, `12.5`, `1000000`."""
+    return format(Decimal(repr(value)).normalize(), "f")
+
+
+def format_percent(value: float) -> str:
+    """Write a percentage so that `parse_percent` reads the same one back: `10%`."""
+    return f"{format_number(value)}%"
 
 
 def parse_percent(value: object) -> float:
@@ -58,7 +69,21 @@ def _as_tuple(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held; pydantic
     return tuple(value) if isinstance(value, list) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
-Percent = Annotated[float, BeforeValidator(parse_percent), PlainSerializer(lambda v: f"{v:g}%", return_type=str)]
+Share = Annotated[str, Field(pattern=rf"^{_PERCENT.pattern}$", examples=["10%"])]
+"""A percentage as it is written, for editors."""
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=rf"^{_DURATION.pattern}$", examples=["30s", "10m"])],
+    ),
+    PlainSerializer(format_duration, return_type=str),
+]
+Percent = Annotated[
+    float,
+    BeforeValidator(parse_percent, json_schema_input_type=Share),
+    PlainSerializer(format_percent, return_type=str),
+]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 FromList = BeforeValidator(_as_tuple)

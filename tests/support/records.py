@@ -109,7 +109,10 @@ def report(nodes: tuple[Node, ...]) -> CycleReport:
     decision = Decision("edge", NOW, current=4, desired=5, reasons=reasons, verdicts=(verdict,), phases=phases)
     outcomes = tuple(Outcome(ACTIONS[0], result) for result in RESULTS)
     refusal = Reason("publisher_live", "i-1", before=5, after=5)
-    return CycleReport(snapshot, decision, Plan(decision, ACTIONS, (refusal,)), outcomes, MEMORY)
+    return CycleReport(
+        snapshot, decision, Plan(decision, ACTIONS, (refusal,)), outcomes, MEMORY,
+        memory_before=Memory(revision=7, recommendations=MEMORY.recommendations[1:]), policy='{"group":"edge"}',
+    )  # fmt: skip
 
 
 GAP = Gap("haproxy:lb1", "i-0", NOW, "an older worker still has sessions")
