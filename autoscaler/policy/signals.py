@@ -9,11 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from autoscaler.policy.expression import Expression, parse_expression
 from autoscaler.policy.record import Name, Record
-from autoscaler.policy.units import Duration
+from autoscaler.policy.units import Duration, format_number
 
 PER_NODE_SOURCES = {
     "mongodb.node.cpu_percent": "whole-system CPU of a node, 0-100, from its heartbeat",
@@ -31,6 +32,9 @@ GROUP_SOURCES = {
     "mongodb.viewers.rtmp": "of these, those who watch by RTMP",
     "mongodb.streams": "live streams of the cluster",
 }
+NODES = "nodes"
+"""What an expression calls the number of nodes in service."""
+
 SOURCES = PER_NODE_SOURCES | GROUP_SOURCES
 _PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 
@@ -41,6 +45,9 @@ class Aggregate(StrEnum):
     MEAN = "mean"
     SUM = "sum"
     MAX = "max"
+
+
+_AnyAggregate = Aggregate | Annotated[str, Field(pattern=rf"^{_PERCENTILE.pattern}$", examples=["p90"])]
 
 
 def _aggregate(value: object) -> object:
@@ -72,6 +79,9 @@ class Assumption(Record):
 _ASSUME = re.compile(r"assume\((-?\d+(?:\.\d+)?)\)")
 
 
+_AnyOnMissing = OnMissing | Annotated[str, Field(pattern=rf"^{_ASSUME.pattern}$", examples=["assume(0)"])]
+
+
 def _on_missing(value: object) -> object:
     if isinstance(value, OnMissing | Assumption):
         return value
@@ -85,23 +95,35 @@ def _on_missing(value: object) -> object:
 
 
 def _print_on_missing(value: OnMissing | Assumption) -> str:
-    return value.value if isinstance(value, OnMissing) else f"assume({value.value:g})"
+    return value.value if isinstance(value, OnMissing) else f"assume({format_number(value.value)})"
 
 
 class Signal(Record):
-    """A measured load. A value older than `max_age` is missing, not old news."""
+    """A measured load, or an expression over measured ones. A value older than `max_age` is missing, not old news.
 
-    source: str = Field(alias="from")
+    An expression is evaluated on the other signals as they are aggregated, and on `nodes`, the number in service.
+    """
+
+    source: str = Field(default="", alias="from", json_schema_extra={"enum": [*SOURCES]})
+    expr: Annotated[
+        Expression | None,
+        PlainValidator(parse_expression, json_schema_input_type=str),
+        PlainSerializer(lambda expr: expr and expr.text),
+    ] = None
     backend: Name | None = None
-    aggregate: Annotated[str, BeforeValidator(_aggregate)] = Aggregate.MEAN
+    aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Aggregate.MEAN
     max_age: Duration = timedelta(seconds=20)
     on_missing: Annotated[
-        OnMissing | Assumption, BeforeValidator(_on_missing), PlainSerializer(_print_on_missing, return_type=str)
+        OnMissing | Assumption,
+        BeforeValidator(_on_missing, json_schema_input_type=_AnyOnMissing),
+        PlainSerializer(_print_on_missing, return_type=str),
     ] = OnMissing.HOLD
 
     @model_validator(mode="after")
     def _known_source(self) -> Signal:
-        if self.source not in SOURCES:
+        if bool(self.source) == bool(self.expr):
+            raise PydanticCustomError("source", "needs exactly one of from and expr")
+        if self.expr is None and self.source not in SOURCES:
             close = get_close_matches(self.source, SOURCES, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SOURCES)}"
             raise PydanticCustomError(
