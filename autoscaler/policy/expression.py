@@ -68,8 +68,6 @@ class Expression:
 
 def parse_expression(value: object) -> Expression:
     """Check a text; raises PydanticCustomError that says what it may not hold."""
-    if isinstance(value, Expression):
-        return value
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST:
         raise PydanticCustomError(
             "expression", "is no expression of at most {longest} characters", {"longest": _LONGEST}
