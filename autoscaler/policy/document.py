@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from io import StringIO
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.policy.marked import MarkedList, MarkedMap, read
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -24,20 +22,20 @@ _MOST_CHARACTERS = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One parsed file. `root` is what ruamel.yaml made of it, marks included."""
+    """One parsed file. `root` is its plain values, marks included."""
 
     file: str
-    root: CommentedMap
+    root: MarkedMap
 
     def locate(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the deepest part of `path` that the file has."""
-        line, column = self.root.lc.line, self.root.lc.col
+        line, column = self.root.mark
         here: Any = self.root
         for step in path:
-            if isinstance(here, CommentedMap) and step in here:
-                line, column = here.lc.key(step)
-            elif isinstance(here, CommentedSeq) and isinstance(step, int) and step < len(here):
-                line, column = here.lc.item(step)
+            if isinstance(here, MarkedMap) and step in here:
+                line, column = here.marks[str(step)]
+            elif isinstance(here, MarkedList) and isinstance(step, int) and step < len(here):
+                line, column = here.marks[step]
             else:
                 continue  # a step of pydantic's own, such as the name of a union's arm
             here = here[step]
@@ -53,15 +51,15 @@ def parse(text: str, file: str) -> Document:
     if len(text) > _MOST_CHARACTERS:
         raise ConfigurationError([Problem(file, 0, 0, "too-large", f"is longer than {_MOST_CHARACTERS} characters")])
     try:
-        root = YAML(typ="rt", pure=True).load(StringIO(text))
+        root = read(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         what = " ".join(str(error.problem or error.context or "cannot be read").split())
         raise ConfigurationError([Problem(file, line, column, "yaml", what)]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except YAMLError as error:
         raise ConfigurationError([Problem(file, 0, 0, "yaml", " ".join(str(error).split())[:200])]) from error
-    if not isinstance(root, CommentedMap):
+    if not isinstance(root, MarkedMap):
         found = "nothing" if root is None else "a list or a single value"
         raise ConfigurationError([Problem(file, 1, 1, "yaml", f"holds {found}; a mapping of keys is needed")])
     return Document(file, root)
@@ -69,11 +67,16 @@ def parse(text: str, file: str) -> Document:
 
 def check(model: type[Model], document: Document) -> Model:
     """Check a document against its model; raises ConfigurationError with every problem at once, in file order."""
+    return check_part(model, document.root, document, lambda path: path)
+
+
+def check_part(model: type[Model], data: Any, document: Document, place: Callable[[Path], Path]) -> Model:  # noqa: ANN401 - whatever YAML held
+    """Check values that were put together from a document; `place` tells where in it a path of theirs comes from."""
     try:
-        return model.model_validate(document.root)
+        return model.model_validate(data)
     except ValidationError as error:
         entries = error.errors(include_url=False, include_input=False)
-        problems = [_problem(model, document, entry) for entry in entries if not _follows(entry, entries)]
+        problems = [_problem(model, document, entry, place) for entry in entries if not _follows(entry, entries)]
         raise ConfigurationError(sorted(problems, key=lambda p: (p.line, p.column, p.code))) from error
 
 
@@ -83,19 +86,21 @@ def _follows(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> 
     return entry["type"] == "too_short" and any(o["loc"][: len(loc)] == loc and o["loc"] != loc for o in entries)
 
 
-def _problem(model: type[BaseModel], document: Document, entry: Mapping[str, Any]) -> Problem:
+def _problem(
+    model: type[BaseModel], document: Document, entry: Mapping[str, Any], place: Callable[[Path], Path]
+) -> Problem:
     path: Path = (*entry["loc"], *entry.get("ctx", {}).get("at", ()))
-    key, name = ".".join(map(str, path)), str(path[-1]) if path else ""
+    key, name, at = ".".join(map(str, path)), str(path[-1]) if path else "", place(path)
     match entry["type"]:
         case "extra_forbidden":
             known = _keys(model, path[:-1])
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
-            return document.problem(path, "unknown-key", f"unknown key {name!r}", hint if known else "")
+            return document.problem(at, "unknown-key", f"unknown key {name!r}", hint if known else "")
         case "missing":
-            return document.problem(path, "missing-key", f"{key} is required")
+            return document.problem(at, "missing-key", f"{key} is required")
         case kind:
-            return document.problem(path, kind.replace("_", "-"), f"{key}: {entry['msg']}" if key else entry["msg"])
+            return document.problem(at, kind.replace("_", "-"), f"{key}: {entry['msg']}" if key else entry["msg"])
 
 
 def _keys(annotation: Any, path: Sequence[str | int]) -> set[str]:  # noqa: ANN401 - an annotation can be anything

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StrictInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from autoscaler.adapters import mongo
 from autoscaler.adapters.policy_files import read_text
 from autoscaler.adapters.user_data import UnusableUri, UserDataTooLarge, render
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.document import Document, check, parse
+from autoscaler.policy.marked import MarkedList, MarkedMap
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.units import Duration, FromList
 
@@ -163,14 +163,14 @@ def _unsteerable(document: Document, settings: Settings) -> Iterator[Problem]:
 
 
 def _resolve(
-    document: Document, holder: CommentedMap | CommentedSeq, path: tuple[str | int, ...], environment: Mapping[str, str]
+    document: Document, holder: MarkedMap | MarkedList, path: tuple[str | int, ...], environment: Mapping[str, str]
 ) -> list[Problem]:
     """Replace references in place; return those that lead nowhere."""
     problems: list[Problem] = []
-    items: Any = holder.items() if isinstance(holder, CommentedMap) else enumerate(holder)
+    items: Any = holder.items() if isinstance(holder, MarkedMap) else enumerate(holder)
     for key, value in list(items):
         here = (*path, key)
-        if isinstance(value, CommentedMap | CommentedSeq):
+        if isinstance(value, MarkedMap | MarkedList):
             problems += _resolve(document, value, here, environment)
         elif isinstance(value, str):
             try:
