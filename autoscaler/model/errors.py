@@ -13,10 +13,18 @@ Data never raises in `decide` and `plan`; there, an exception is a bug.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class Severity(StrEnum):
+    """Whether a problem forbids its file to be used, or only asks for a second thought."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class Problem:
     code: str
     message: str
     hint: str = ""
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         """Render as `file:line:column: code message (hint)`, the line that editors understand."""

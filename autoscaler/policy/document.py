@@ -22,10 +22,11 @@ _MOST_CHARACTERS = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One parsed file. `root` is its plain values, marks included."""
+    """One parsed file. `root` is its plain values, marks included; `text` is what people wrote, comments included."""
 
     file: str
     root: MarkedMap
+    text: str = ""
 
     def locate(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the deepest part of `path` that the file has."""
@@ -62,7 +63,7 @@ def parse(text: str, file: str) -> Document:
     if not isinstance(root, MarkedMap):
         found = "nothing" if root is None else "a list or a single value"
         raise ConfigurationError([Problem(file, 1, 1, "yaml", f"holds {found}; a mapping of keys is needed")])
-    return Document(file, root)
+    return Document(file, root, text)
 
 
 def check(model: type[Model], document: Document) -> Model:

@@ -11,6 +11,14 @@ from autoscaler.policy.schema import Policy
 
 def load_policies(texts: Mapping[str, str]) -> tuple[Policy, ...]:
     """Read `{file name: text}`; raises ConfigurationError with all problems, those between files included."""
+    policies, problems = read_policies(texts)
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(policy for _, policy in policies)
+
+
+def read_policies(texts: Mapping[str, str]) -> tuple[list[tuple[Document, Policy]], list[Problem]]:
+    """Return the policies of files that are right by themselves, and all problems of the others and between them."""
     problems: list[Problem] = []
     policies: list[tuple[Document, Policy]] = []
     for file, text in texts.items():
@@ -19,10 +27,7 @@ def load_policies(texts: Mapping[str, str]) -> tuple[Policy, ...]:
             policies.append((document, check(Policy, document)))
         except ConfigurationError as error:
             problems += error.problems
-    problems += _clashes(policies)
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(policy for _, policy in policies)
+    return policies, problems + _clashes(policies)
 
 
 def _clashes(policies: list[tuple[Document, Policy]]) -> list[Problem]:

@@ -1,0 +1,90 @@
+"""One thing that is unwise in one place, and short ways to look at a policy's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import ceil
+
+from autoscaler.policy.document import Path
+from autoscaler.policy.rules import Reservation, ScaleRule, Schedule
+from autoscaler.policy.schema import Policy, RateLimit
+from autoscaler.policy.signals import NODES, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says. `otherwise` is where it stands when the file leaves `path` to its default."""
+
+    path: Path
+    message: str
+    hint: str
+    otherwise: Path = ()
+
+
+Check = Callable[[Policy], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A rule that looks at a signal. `path` is where it stands in the policy."""
+
+    path: Path
+    rule: ScaleRule
+    name: str
+    signal: Signal
+
+
+def voices(policy: Policy) -> list[Voice]:
+    """Return the rules that look at a signal, in their order."""
+    return [
+        Voice(
+            ("scale", number, "step" if rule.step else "target_tracking"),
+            rule,
+            rule.signal,
+            policy.signals[rule.signal],
+        )
+        for number, rule in enumerate(policy.scale)
+        if rule.signal is not None
+    ]
+
+
+def measured(signal: Signal, policy: Policy) -> list[tuple[str, Signal]]:
+    """Return the measured signals that an expression is made of, with their names; nothing for a measured one."""
+    names = signal.expr.names if signal.expr else ()
+    return [(name, policy.signals[name]) for name in sorted(names) if name != NODES]
+
+
+def sources(voice: Voice, policy: Policy) -> list[tuple[str, Signal]]:
+    """Return the measured signals that a rule rests on, with their names."""
+    return measured(voice.signal, policy) if voice.signal.expr else [(voice.name, voice.signal)]
+
+
+def may_shrink(voice: Voice) -> bool:
+    """Whether the rule can ever want fewer nodes."""
+    step = voice.rule.step
+    return step is None or any(part.remove for part in step.steps)
+
+
+def schedules(policy: Policy) -> list[tuple[Path, Schedule]]:
+    """Return the schedules, each with its place."""
+    return [
+        (("scale", number, "schedule"), rule.schedule)
+        for number, rule in enumerate(policy.scale)
+        if rule.schedule is not None
+    ]
+
+
+def highest_max(policy: Policy) -> int:
+    """Return the most nodes that the group may ever have."""
+    return max(policy.bounds.max, *(schedule.max or 0 for _, schedule in schedules(policy)), 0)
+
+
+def reserved(reservation: Reservation, policy: Policy) -> int:
+    """Return how many nodes a reservation asks for."""
+    return reservation.nodes or ceil((reservation.viewers or 0) / (policy.viewers_per_node or 1))
+
+
+def amount(limit: RateLimit, size: int) -> int:
+    """Return how many nodes a limit lets through in its period when the group has `size`."""
+    return limit.nodes or max(1, int(size * (limit.percent or 0.0) / 100))
