@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 PY := .venv/bin/python
 # The pure layers are covered in every line and branch by the whole suite; a part of it (ARGS) need not reach that.
-PURE := model policy decide plan
+PURE := model policy decide plan review
 GATE := $(if $(ARGS),,$(PURE:%=--cov=autoscaler/%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100)
 
 .PHONY: help setup demo test check format lint types imports policies docs bench chaos package requirements clean
@@ -41,6 +41,7 @@ imports: setup
 
 policies: setup
 	@$(PY) -m autoscaler validate policies
+	@$(PY) -m autoscaler test policies
 
 docs: setup
 	@$(PY) -m pytest -q tests/docs

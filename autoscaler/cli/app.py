@@ -12,6 +12,7 @@ from autoscaler.cli.demo import demo
 from autoscaler.cli.plan import plan
 from autoscaler.cli.run import run
 from autoscaler.cli.status import status
+from autoscaler.cli.test import test
 from autoscaler.cli.validate import validate
 from autoscaler.model.errors import AutoscalerError
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, status, demo):
+for command in (run, plan, validate, test, status, demo):
     app.command()(command)
 
 

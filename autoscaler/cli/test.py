@@ -1,0 +1,147 @@
+"""`autoscaler test`: the tests beside the policies, run through the real decision and the real plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import indent
+from typing import Annotated
+
+import typer
+
+from autoscaler.adapters.policy_files import read_text
+from autoscaler.cli.options import AsJson
+from autoscaler.cli.plan import document, text
+from autoscaler.model.codec import Plain
+from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.policy.load import load_policies
+from autoscaler.policy.schema import Policy
+from autoscaler.review.cases import Suite, read_suite
+from autoscaler.review.rehearse import Failure, Result, rehearse
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of the test files: cases by file, and what was wrong with the files themselves."""
+
+    results: list[tuple[str, Result]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many cases failed."""
+        return sum(bool(result.failures) for _, result in self.results)
+
+    @property
+    def passed(self) -> int:
+        """How many cases passed."""
+        return len(self.results) - self.failed
+
+
+def test(
+    paths: Annotated[list[Path], typer.Argument(help="Test files, policy files that have one, or folders of them.")],
+    *,
+    as_json: AsJson = False,  # noqa: PT028 - the command is called test and is none of pytest's
+) -> None:
+    """Run the policy tests (NAME.test.yaml). Exits 1 when a case fails, or cannot be run."""
+    outcome = run_tests(paths)
+    if as_json:
+        typer.echo(json.dumps(_document(outcome), indent=2))
+    else:
+        for line in _lines(outcome):
+            typer.echo(line)
+    if outcome.failed or outcome.problems:
+        raise typer.Exit(1)
+
+
+def run_tests(paths: Sequence[Path]) -> Outcome:
+    """Run every case of every file; what is wrong with one file costs that file only."""
+    outcome = Outcome()
+    for path in paths:
+        files = test_files(path)
+        if not files:
+            problem = Problem(str(path), 0, 0, "no-tests", "holds no policy test (NAME.test.yaml)")
+            outcome.problems.append(problem)
+        for file in files:
+            try:
+                suite = read_suite(read_text(file), str(file))
+                results = rehearse(suite, _policy(file, suite))
+            except ConfigurationError as error:
+                outcome.problems += error.problems
+            else:
+                outcome.results += [(str(file), result) for result in results]
+    return outcome
+
+
+def test_files(path: Path) -> list[Path]:
+    """List the test files of a folder in name order; a test file is its own list, a policy's is that of its test."""
+    if path.is_dir():
+        return [file for file in sorted(path.iterdir()) if _is_test(file) and file.is_file()]
+    if _is_test(path):
+        return [path]
+    beside = [path.with_name(f"{path.stem}.test{suffix}") for suffix in _SUFFIXES]
+    return [file for file in beside if file.is_file()]
+
+
+def _is_test(file: Path) -> bool:
+    return file.suffix in _SUFFIXES and file.stem.endswith(".test")
+
+
+def _policy(file: Path, suite: Suite) -> Policy:
+    """Load the policy that a file tests: the one it names, else the one of its own name beside it."""
+    names = [suite.policy] if suite.policy else [file.stem.removesuffix(".test") + suffix for suffix in _SUFFIXES]
+    found = [file.parent / name for name in names if (file.parent / name).is_file()]
+    if not found:
+        raise ConfigurationError([suite.document.problem(("policy",), "no-policies", f"there is no {names[0]}")])
+    (policy,) = load_policies({str(found[0]): read_text(found[0])})
+    return policy
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """Show every failure with its place, what was expected and what came, and the whole decision below it."""
+    for file, result in outcome.results:
+        for failure in result.failures:
+            yield from _failure(file, result, failure)
+    yield from map(str, outcome.problems)
+    yield f"{outcome.passed} passed, {outcome.failed} failed"
+
+
+def _failure(file: str, result: Result, failure: Failure) -> Iterator[str]:
+    when = f" after {failure.after}" if failure.after else ""
+    for mistake in failure.mistakes:
+        yield f"{file}:{mistake.line}:{mistake.column}: failed {result.name!r}{when}: {mistake.what}"
+        yield f"    expected  {mistake.expected}"
+        yield f"    got       {mistake.got}"
+    yield indent(text(failure.report), "  ") + "\n"
+
+
+def _document(outcome: Outcome) -> dict[str, Plain]:
+    return {
+        "passed": outcome.passed,
+        "failed": outcome.failed,
+        "cases": [_case(file, result) for file, result in outcome.results],
+        "problems": [
+            {"file": p.file, "line": p.line, "column": p.column, "code": p.code, "message": p.message, "hint": p.hint}
+            for p in outcome.problems
+        ],
+    }
+
+
+def _case(file: str, result: Result) -> Plain:
+    place: dict[str, Plain] = {"file": file, "line": result.line, "column": result.column, "name": result.name}
+    failures: list[Plain] = [
+        {
+            "after_s": failure.after.total_seconds(),
+            "mistakes": [
+                {"line": m.line, "column": m.column, "what": m.what, "expected": m.expected, "got": m.got}
+                for m in failure.mistakes
+            ],
+            **{key: value for key, value in document(failure.report).items() if key != "snapshot"},
+        }
+        for failure in result.failures
+    ]
+    return {**place, "passed": not failures, "failures": failures}

@@ -1,0 +1,237 @@
+"""What a `NAME.test.yaml` file may say: situations, and what the policy must make of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from autoscaler.model.decision import Direction, Phase
+from autoscaler.policy.record import Name, Record
+from autoscaler.policy.units import Duration, FromList
+from autoscaler.review.words import Count, Missing, Never, Reading, ReasonCode, RefusalCode, WholeReading
+
+NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
+"""A Wednesday. A test that says no `now` runs at this one, today and in ten years."""
+
+
+def parse_moment(value: object) -> datetime:
+    """Read a time with its offset."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError("moment", "needs a date, a time and an offset: 2026-06-01T18:00:00+03:00, or Z")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(parse_moment, json_schema_input_type=datetime)]
+
+
+class NodeTold(Record):
+    """One node. What is not said about it: it is in service since an hour, and nobody is on it."""
+
+    name: Name | None = None
+    phase: Phase = Phase.IN_SERVICE
+    age: Duration | None = None
+    subnet: str = ""
+    zone: str = ""
+    type: str = ""
+    cpu: Reading | None = None
+    memory: Reading | None = None
+    sessions: WholeReading | None = None
+    publishers: WholeReading | None = None
+
+
+def parse_nodes(value: object) -> object:
+    """Read `3`, `{in_service: 3, booting: 2}` or a list of nodes, each as a list of nodes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = {Phase.IN_SERVICE.value: value}
+    if isinstance(value, dict):
+        for phase, count in value.items():
+            _check_group(phase, count)
+        return tuple({"phase": phase} for phase, count in value.items() for _ in range(count))
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise PydanticCustomError("nodes", "is a number of nodes, a number a phase, or a list of nodes")
+
+
+_MOST_NODES = 10_000
+
+
+def _check_group(phase: object, count: object) -> None:
+    if phase not in set(Phase):
+        phases = ", ".join(Phase)
+        raise PydanticCustomError("nodes", "there is no phase {phase}; {all}", {"phase": repr(phase), "all": phases})
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_NODES:
+        raise PydanticCustomError("nodes", "needs a whole number of nodes, from 0 to 10000")
+
+
+NodesTold = Annotated[
+    tuple[NodeTold, ...],
+    BeforeValidator(parse_nodes, json_schema_input_type=int | dict[Phase, int] | list[NodeTold]),
+]
+
+
+class SignalTold(Record):
+    """What a signal says: one value for the group, or one a node."""
+
+    value: Reading | None = None
+    each: tuple[Reading, ...] | None = None
+
+
+def parse_signal(value: object) -> object:
+    """Read a number or `missing`, or a list of them."""
+    if isinstance(value, SignalTold):
+        return value
+    return {"each": tuple(value)} if isinstance(value, list) else {"value": value}
+
+
+SignalsTold = dict[
+    Name,
+    Annotated[
+        SignalTold, BeforeValidator(parse_signal, json_schema_input_type=float | Missing | list[float | Missing])
+    ],
+]
+
+
+class Wish(Record):
+    """What the rules wanted some time ago."""
+
+    ago: Duration
+    desired: StrictInt = Field(ge=0)
+
+
+class History(Record):
+    """What was wanted before `now`.
+
+    `steady`: the present size, over every window of the policy; the load is news. `stabilized`: what is wanted now,
+    over every window; the load is an old one. `none`: the daemon has just started.
+    """
+
+    kind: Literal["steady", "stabilized", "none", "told"] = "steady"
+    wishes: tuple[Wish, ...] = ()
+
+
+def parse_history(value: object) -> object:
+    """Read one of the words, or a list of wishes."""
+    if isinstance(value, History):
+        return value
+    if isinstance(value, list):
+        return {"kind": "told", "wishes": tuple(value)}
+    if value in ("steady", "stabilized", "none"):
+        return {"kind": value}
+    raise PydanticCustomError("history", "is steady, stabilized, none, or a list of {ago: 5m, desired: 4}")
+
+
+class ChangeTold(Record):
+    """A change of size some time ago: nodes that came (above 0) or that were set to drain (below 0)."""
+
+    ago: Duration
+    nodes: StrictInt
+
+
+class Given(Record):
+    """A situation. `held`: for how long the signals have been as they are, for steps that wait."""
+
+    nodes: NodesTold | None = None
+    signals: SignalsTold = Field(default_factory=dict)
+    gaps: Annotated[tuple[Name, ...], FromList] = ()
+    now: Moment = NOON
+    history: Annotated[
+        History,
+        BeforeValidator(parse_history, json_schema_input_type=Literal["steady", "stabilized", "none"] | list[Wish]),
+    ] = History()
+    held: Duration = timedelta(0)
+    last_scale_out: Duration | None = None
+    last_scale_in: Duration | None = None
+    changes: Annotated[tuple[ChangeTold, ...], FromList] = ()
+
+
+class Names(Record):
+    """So many nodes, or exactly these."""
+
+    count: Count | None = None
+    names: tuple[Name, ...] | None = None
+
+
+def parse_names(value: object) -> object:
+    """Read a list of names, or a count."""
+    if isinstance(value, Names):
+        return value
+    return {"names": tuple(value)} if isinstance(value, list) else {"count": value}
+
+
+NamesTold = Annotated[Names, BeforeValidator(parse_names, json_schema_input_type=int | dict[str, int] | list[str])]
+
+
+class Expectation(Record):
+    """What the decision and the plan must be.
+
+    Of `reasons` and `refusals` each must be there; an empty list means that none may. Node lists are exact.
+    """
+
+    current: Count | None = None
+    desired: Count | None = None
+    direction: Literal[Direction.OUT, Direction.HOLD, Direction.IN] | None = None
+    reasons: Annotated[tuple[ReasonCode, ...], FromList] | None = None
+    not_reasons: Annotated[tuple[ReasonCode, ...], FromList] = ()
+    refusals: Annotated[tuple[RefusalCode, ...], FromList] | None = None
+    launches: Count | None = None
+    drains: NamesTold | None = None
+    not_drains: Annotated[tuple[Name, ...], FromList] = ()
+    takes_back: NamesTold | None = None
+    ends: NamesTold | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Expectation:
+        if not self.model_fields_set:
+            raise PydanticCustomError("expectation", "expects nothing; give it desired, direction, reasons, ...")
+        return self
+
+
+class Step(Record):
+    """Some time later: what is different then, and what is expected then. What is not said is as it was."""
+
+    after: Duration
+    nodes: NodesTold | None = None
+    signals: SignalsTold = Field(default_factory=dict)
+    gaps: Annotated[tuple[Name, ...], FromList] | None = None
+    expect: Expectation | None = None
+    never: Annotated[tuple[Never, ...], FromList] = ()
+
+
+class Table(Record):
+    """One case a row. A column is a key of `given` or `expect`, or the name of a signal."""
+
+    columns: Annotated[tuple[str, ...], FromList] = Field(min_length=1)
+    rows: Annotated[tuple[Annotated[tuple[Any, ...], FromList], ...], FromList] = Field(min_length=1)
+
+
+class Case(Record):
+    """One case, or one a row of its table. `never` holds at every moment of it."""
+
+    name: str = Field(min_length=1)
+    given: Given = Given()
+    expect: Expectation | None = None
+    never: Annotated[tuple[Never, ...], FromList] = ()
+    steps: Annotated[tuple[Step, ...], FromList] | None = Field(default=None, min_length=1)
+    table: Table | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Case:
+        forms = [name for name in ("expect", "steps", "table") if getattr(self, name) is not None]
+        if len(forms) > 1 or not (forms or self.never):
+            raise PydanticCustomError("case", "needs exactly one of expect, steps and table, or never alone")
+        return self
+
+
+class PolicyTests(Record):
+    """A whole file. `policy` is a path from the file's own folder, else the policy of the same name beside it."""
+
+    policy: str = ""
+    never: Annotated[tuple[Never, ...], FromList] = ()
+    cases: Annotated[tuple[Case, ...], FromList] = Field(min_length=1)
