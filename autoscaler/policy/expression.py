@@ -19,14 +19,16 @@ from simpleeval import SimpleEval
 Value = float | None
 
 _LONGEST = 400
+_DEEPEST = 100
+_LARGEST = 1e308
 _SYNTAX = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.unaryop, ast.expr_context)
 
 
 def _known(combine: Callable[..., float]) -> Callable[..., Value]:
-    """Let what is missing make the result missing: it is never a zero."""
+    """Let what is missing make the result missing: it is never a zero. Too large is infinite, as floats have it."""
 
     def combined(*values: Value) -> Value:
-        return None if None in values else combine(*values)
+        return None if None in values else combine(*(float(value or 0.0) for value in values))
 
     return combined
 
@@ -47,7 +49,12 @@ _OPERATORS = {
     ast.Div: _known(_quotient),
     ast.USub: _known(operator.neg),
 }
-_FUNCTIONS = {"max": _known(max), "min": _known(min), "abs": _known(abs), "coalesce": _coalesce}
+_FUNCTIONS = {
+    "max": _known(lambda *values: max(values)),
+    "min": _known(lambda *values: min(values)),
+    "abs": _known(abs),
+    "coalesce": _coalesce,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +83,41 @@ def parse_expression(value: object) -> Expression:
         tree = ast.parse(value.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise PydanticCustomError("expression", "cannot be read as arithmetic") from None
-    names = {_name(node) for node in ast.walk(tree)}
+    if _levels(tree) > _DEEPEST:
+        raise PydanticCustomError("expression", "is nested more than {deepest} levels deep", {"deepest": _DEEPEST})
+    functions = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {_name(node) for node in ast.walk(tree) if node not in functions}
     return Expression(value.strip(), frozenset(name for name in names if name), tree)
+
+
+def _levels(tree: ast.AST) -> int:
+    level, levels = [tree], 0
+    while level:
+        level, levels = [child for node in level for child in ast.iter_child_nodes(node)], levels + 1
+    return levels
 
 
 def _name(node: ast.AST) -> str:
     """Return the signal that a node names, or nothing; raise for what is not arithmetic."""
     if isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords or not node.args:
-            raise PydanticCustomError(
-                "expression", "knows the functions {known} only", {"known": ", ".join(_FUNCTIONS)}
-            )
+        _check_call(node)
     elif isinstance(node, ast.Constant):
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise PydanticCustomError("expression", "takes numbers only")
+        _check_constant(node.value)
     elif isinstance(node, ast.operator | ast.unaryop):
         if type(node) not in _OPERATORS:
             raise PydanticCustomError("expression", "knows + - * / only")
     elif not isinstance(node, _SYNTAX):
         raise PydanticCustomError("expression", "takes numbers, signals, + - * / and functions only")
-    return node.id if isinstance(node, ast.Name) and node.id not in _FUNCTIONS else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _check_call(node: ast.Call) -> None:
+    if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords or not node.args:
+        raise PydanticCustomError("expression", "knows the functions {known} only", {"known": ", ".join(_FUNCTIONS)})
+    if node.func.id == "abs" and len(node.args) > 1:
+        raise PydanticCustomError("expression", "gives abs more than one value")
+
+
+def _check_constant(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value > _LARGEST:
+        raise PydanticCustomError("expression", "takes numbers up to 1e308 only")

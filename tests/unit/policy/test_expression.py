@@ -29,6 +29,10 @@ A, B = {"a": 6.0, "b": 3.0}, {"a": None, "b": 3.0}
         ("coalesce(a, a)", B, None),
         ("a / (b - 3)", A, None),  # no answer is no zero
         ("a * 1e308 * 1e308", A, None),
+        ("max(a)", A, 6.0),
+        ("min(a)", B, None),
+        (f"{'9' * 200} * {'9' * 190} * a", A, None),  # floats throughout: integers would not fit into one
+        ("+".join(["a"] * 98), A, 588.0),
     ],
 )
 def test_arithmetic_over_what_is_known(text: str, values: dict[str, float | None], expected: float | None) -> None:
@@ -43,6 +47,7 @@ def test_arithmetic_over_what_is_known(text: str, values: dict[str, float | None
         "", "  ", None, 5, "x" * 401, "a +", "a ** b", "9 ** 9 ** 9", "a // b", "a % b", "a if b else 1", "a < b",
         "not a", "a.b", "a[0]", "[1, 2]", "'text' * 9", "True", "open('x')", "__import__('os')", "max()", "max(*a)",
         "max(a, key=b)", "(lambda: 1)()", "a; b", "a = 1", "f(a)", "a and b", "+a", "1j", "(" * 300,
+        "9" * 399, "1e999", "abs(a, b)", "-" * 399 + "a", "+".join(["a"] * 101), "max(a)(b)",
     ],
 )  # fmt: skip
 def test_anything_but_arithmetic_is_refused(text: object) -> None:
