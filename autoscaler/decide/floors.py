@@ -43,7 +43,7 @@ def keep_schedules(proposal: Proposal, view: View) -> Proposal:
 
 def keep_reservations(proposal: Proposal, view: View) -> Proposal:
     """Raise to what is reserved. Reservations that overlap are added up: two events have two audiences."""
-    running = [r for r in view.policy.reservations if r.at - r.lead <= view.now < r.until]
+    running = [r for r in view.policy.reservations if r.at - view.now <= r.lead and view.now < r.until]
     floor = sum(reserved_nodes(reservation, view.policy) for reservation in running)
     if proposal.desired >= floor:
         return proposal

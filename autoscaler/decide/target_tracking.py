@@ -20,6 +20,9 @@ from autoscaler.policy.signals import Signal
 _ROUNDING = 1e-9
 """Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
 
+_MOST = 1_000_000
+"""A hundred times what bounds may allow: a target close to zero must not ask for infinitely many."""
+
 
 def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roster) -> Verdict:
     """Say how many nodes the rule wants.
@@ -56,7 +59,7 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
 
 
 def _nodes(load: float, target: float) -> int:
-    return max(0, ceil(load / target - _ROUNDING))
+    return ceil(min(max(load / target - _ROUNDING, 0.0), _MOST))
 
 
 def _sentence(rule: TargetTracking, load: float, wanted: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Literal, get_args
@@ -125,6 +127,45 @@ Clock = Annotated[
 Zone = Annotated[str, BeforeValidator(parse_zone), Field(examples=["Europe/Istanbul", "UTC"])]
 
 
+_DATE = r"\d{4}-\d\d-\d\d"
+_MOMENT = rf"{_DATE}[T ]\d\d:\d\d(:\d\d(\.\d{{1,6}})?)?(Z|[+-]\d\d:\d\d)?"
+
+
+def parse_moment(value: object) -> datetime:
+    """Read `2026-06-01T18:00:00+03:00`. A number of seconds since 1970 is a moment to nobody who reads it."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(_MOMENT, value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    raise PydanticCustomError("moment", "is no moment; write 2026-06-01T18:00:00+03:00, or Z for UTC")
+
+
+def parse_date(value: object) -> date:
+    """Read `2026-06-01`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(_DATE, value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise PydanticCustomError("date", "is no date; write 2026-06-01")
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(
+        parse_moment,
+        json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT}$", examples=["2026-06-01T18:00:00+03:00"])],
+    ),
+]
+Date = Annotated[
+    date,
+    BeforeValidator(
+        parse_date, json_schema_input_type=Annotated[str, Field(pattern=f"^{_DATE}$", examples=["2026-06-01"])]
+    ),
+]
+
+
 class Schedule(Record):
     """While it applies: at least `min` nodes, up to `max`, and no scale-in if so wished.
 
@@ -136,8 +177,8 @@ class Schedule(Record):
     begins: Clock = Field(default=time(0, 0), alias="from")
     ends: Clock = Field(default=time(0, 0), alias="to")
     timezone: Zone = "UTC"
-    first_day: date | None = None
-    last_day: date | None = None
+    first_day: Date | None = None
+    last_day: Date | None = None
     min: StrictInt | None = Field(default=None, ge=0)
     max: StrictInt | None = Field(default=None, ge=1)
     scale_in: StrictBool = True
@@ -155,8 +196,8 @@ class Reservation(Record):
     """Room for an event: so many nodes, or so many viewers, from `lead` before `at` until `until`."""
 
     name: Name
-    at: datetime
-    until: datetime
+    at: Moment
+    until: Moment
     nodes: StrictInt | None = Field(default=None, ge=1)
     viewers: StrictInt | None = Field(default=None, ge=1)
     lead: Duration = timedelta(minutes=15)

@@ -76,7 +76,7 @@ class Assumption(Record):
     value: float
 
 
-_ASSUME = re.compile(r"assume\((-?\d+(?:\.\d+)?)\)")
+_ASSUME = re.compile(r"assume\((-?\d{1,15}(?:\.\d{1,9})?)\)")
 
 
 _AnyOnMissing = OnMissing | Annotated[str, Field(pattern=rf"^{_ASSUME.pattern}$", examples=["assume(0)"])]

@@ -14,6 +14,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 _LONGEST = timedelta(days=366)
+_LARGEST_PERCENT = 1e300
+"""No share of any group of nodes is infinite below it."""
 
 
 def parse_duration(value: object) -> timedelta:
@@ -53,7 +55,7 @@ def parse_percent(value: object) -> float:
     if isinstance(value, float):
         return value
     match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if match is None or float(match[1]) > _LARGEST_PERCENT:
         raise PydanticCustomError("percent", "is not a percentage; write a number and the sign: 10%")
     return float(match[1])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from autoscaler.policy.rules import Amount, Schedule
+from autoscaler.policy.rules import Amount, Reservation, Schedule
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Assumption, OnMissing
 from tests.support.fleet import policy_data
@@ -43,6 +43,8 @@ def test_amounts_are_nodes_or_a_share() -> None:
         ({"schedule": {"min": 1, "days": ["someday"]}}, "Input should be 'mon'"),
         ({"schedule": {"min": 1, "from": "25:00"}}, "is no time of day"),
         ({"schedule": {"min": 1, "from": 18}}, "is no time of day"),
+        ({"schedule": {"min": 1, "first_day": 20260601}}, "is no date"),
+        ({"schedule": {"min": 1, "first_day": "2026-13-01"}}, "is no date"),
         ({"schedule": {"min": 1, "timezone": "Mars/Base"}}, "is no IANA time zone"),
         ({"schedule": {"min": 1, "timezone": "../etc/passwd"}}, "is no IANA time zone"),
         ({"schedule": {"min": 1}, "group": "a"}, "a group means nothing to it"),
@@ -60,6 +62,9 @@ def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], message: st
     [
         ({"until": "2026-06-01T12:00:00Z"}, "ends before it begins"),
         ({"at": "2026-06-01T18:00:00"}, "need an offset"),
+        ({"at": 1780000000}, "is no moment"),
+        ({"at": "1780000000"}, "is no moment"),
+        ({"at": "2026-13-01T18:00:00Z"}, "is no moment"),
         ({"viewers": 5}, "exactly one of nodes and viewers"),
         ({"nodes": None}, "exactly one of nodes and viewers"),
         ({"nodes": None, "viewers": 5}, "say how many a node carries"),
@@ -79,6 +84,7 @@ def test_a_reservation_that_makes_no_sense_is_refused(change: dict[str, Any], me
         ({"aggregate": 5}, "is no aggregate"),
         ({"on_missing": "panic"}, "is none of hold"),
         ({"on_missing": "assume()"}, "is none of hold"),
+        ({"on_missing": f"assume({'9' * 400})"}, "is none of hold"),
         ({"on_missing": 0}, "is none of hold"),
         ({"from": "mongodb.node.cpu"}, "did you mean mongodb.node.cpu_percent"),
         ({"from": "zzz"}, "known are"),
@@ -114,8 +120,10 @@ def test_a_policy_prints_as_it_is_read() -> None:
 
 
 def test_values_that_were_read_before_pass_as_they_are() -> None:
-    read = Schedule.model_validate({"min": 1, "from": "18:00"})
-    assert Schedule.model_validate({"min": 1, "from": read.begins}) == read
+    read = Schedule.model_validate({"min": 1, "from": "18:00", "first_day": "2026-06-01"})
+    assert Schedule.model_validate({"min": 1, "from": read.begins, "first_day": read.first_day}) == read
+    gig = Reservation.model_validate(GIG)
+    assert Reservation.model_validate({**GIG, "at": gig.at}) == gig
     signal = {"from": "mongodb.node.cpu_percent", "on_missing": Assumption(value=1.0)}
     assert Policy.model_validate(policy_data(signals={"cpu": signal})).signals["cpu"].on_missing == Assumption(
         value=1.0
