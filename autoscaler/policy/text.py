@@ -6,8 +6,11 @@ from autoscaler.policy.schema import Policy
 
 
 def print_policy(policy: Policy) -> str:
-    """Return the policy as one line of JSON with every default in it; equal policies give equal texts."""
-    return policy.model_dump_json(by_alias=True)
+    """Return the policy as one line of JSON; equal policies give equal texts.
+
+    Defaults are in it, lest a later version has others. Only what is left out, and is nothing, stays left out.
+    """
+    return policy.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def read_policy(text: str) -> Policy:
