@@ -60,7 +60,7 @@ def _ask(policy: Policy, others: Sequence[Policy]) -> Iterator[tuple[str, Findin
 def _heed(document: Document, found: Sequence[Problem]) -> Iterator[Problem]:
     """Leave out what is silenced, and add what is wrong with the silences themselves."""
     orders = list(silences(document.text))
-    quiet = {(order.covers, order.code) for order in orders if order.reason}
+    quiet = {(order.covers, order.code) for order in orders}
     yield from (problem for problem in found if (problem.line, problem.code) not in quiet)
     present = {(problem.line, problem.code) for problem in found}
     for order in orders:
@@ -75,7 +75,7 @@ def _judge(order: Silence, present: set[tuple[int, str]]) -> Iterator[tuple[str,
         hint = f"did you mean {close[0]}?" if close else "docs/lint.md lists them all"
         yield UNKNOWN, Finding((), f"there is no warning {order.code!r} to allow", hint)
     elif not order.reason:
-        yield UNREASONED, Finding((), "silences nothing without a reason that a reviewer can judge", FORM)
+        yield UNREASONED, Finding((), "gives no reason that a reviewer could judge", FORM)
     elif (order.covers, order.code) not in present and order.code not in GROUP_CHECKS:
         message = f"{order.code} is allowed for line {order.covers}, which has no such warning"
         yield UNNEEDED, Finding((), message, "remove the comment, or put it at the line that is meant")
