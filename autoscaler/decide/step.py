@@ -1,7 +1,9 @@
 """Change by amounts while a load is beyond thresholds: step scaling.
 
 An addition counts from the nodes in service, so that those already on their way are part of it (EC2 Auto Scaling
-counts the same way). A threshold that is passed without its step having an amount to give is no veto.
+counts the same way). Within its thresholds a rule that only adds has no opinion. One that also removes holds: it has
+said when it wants fewer nodes, and that is not now. Were it silent there, and cautious below, more load could mean
+fewer nodes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from autoscaler.decide.view import View
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import Amount, Step, StepScaling
 from autoscaler.policy.signals import Signal
-from autoscaler.policy.units import format_duration
+from autoscaler.policy.units import format_duration, format_number
 
 
 def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, view: View) -> Verdict:
@@ -29,9 +31,8 @@ def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, vi
     if silence:
         return silence
     value = load.growing if is_sum(signal) else load.level
-    verdict = Verdict(
-        name, Direction.ABSTAIN, current, f"{rule.signal} is within every threshold", value, missing=load.missing
-    )
+    silent = Direction.HOLD if any(step.remove for step in rule.steps) else Direction.ABSTAIN
+    verdict = Verdict(name, silent, current, f"{rule.signal} is within every threshold", value, missing=load.missing)
     since = breaches(rule, signal, load, view)
     held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), view.now)]
     wanted = max((len(roster.in_service) + _amount(step.add, roster) for step in held if step.add), default=0)
@@ -66,7 +67,8 @@ def _below(step: Step, value: float) -> bool:
 
 
 def _key(rule: StepScaling, step: Step) -> str:
-    return f"{rule.signal} above {step.above:g}" if step.above is not None else f"{rule.signal} below {step.below:g}"
+    side, threshold = ("above", step.above) if step.above is not None else ("below", step.below)
+    return f"{rule.signal} {side} {format_number(threshold or 0.0)}"
 
 
 def _held(step: Step, since: datetime | None, now: datetime) -> bool:

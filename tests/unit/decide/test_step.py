@@ -39,8 +39,8 @@ def since(**ages: float) -> Memory:
 @pytest.mark.parametrize(
     ("value", "memory", "direction", "desired"),
     [
-        (50.0, since(), Direction.ABSTAIN, 4),  # no veto against others' scale-in
-        (70.0, since(), Direction.ABSTAIN, 4),  # at the threshold is not above it
+        (50.0, since(), Direction.HOLD, 4),  # it says when to shrink, and that is not now
+        (70.0, since(), Direction.HOLD, 4),  # at the threshold is not above it
         (75.0, since(), Direction.OUT, 5),
         (85.0, since(), Direction.OUT, 5),  # the higher step still waits
         (85.0, since(above80=29), Direction.OUT, 5),
@@ -71,9 +71,9 @@ def test_nodes_on_their_way_are_part_of_an_addition() -> None:
 @pytest.mark.parametrize(
     ("cpu", "direction"),
     [
-        ({1: 5.0, 2: 5.0, 3: 5.0}, Direction.ABSTAIN),  # one is silent: no lull is proven
+        ({1: 5.0, 2: 5.0, 3: 5.0}, Direction.HOLD),  # one is silent: no lull is proven
         ({1: 100.0, 2: 100.0, 3: 100.0}, Direction.OUT),  # 300 over four nodes is above 70, whatever the fourth does
-        ({1: 90.0, 2: 90.0, 3: 90.0}, Direction.ABSTAIN),
+        ({1: 90.0, 2: 90.0, 3: 90.0}, Direction.HOLD),
         ({}, Direction.HOLD),
     ],
 )
@@ -83,7 +83,22 @@ def test_a_silent_member_ends_a_lull_and_no_peak(cpu: dict[int, float], directio
 
 def test_a_node_in_warm_up_starts_no_step() -> None:
     fresh = Memory(admitted={f"i-{n}": NOW for n in (1, 2, 3, 4)})
-    assert asked(level(99.0), fresh).verdict.direction is Direction.ABSTAIN
+    assert asked(level(99.0), fresh).verdict.direction is Direction.HOLD
+
+
+@pytest.mark.parametrize(
+    ("value", "direction"), [(50.0, Direction.ABSTAIN), (75.0, Direction.HOLD), (85.0, Direction.OUT)]
+)
+def test_a_rule_that_only_adds_is_no_veto_against_shrinking(value: float, direction: Direction) -> None:
+    steps = [{"above": 70, "for": "30s", "add": 1}, {"above": 80, "add": 1}]
+    verdict = asked(level(value), since(), scale=[{"step": {"signal": "cpu", "steps": steps}}]).verdict
+    assert verdict.direction is direction
+
+
+def test_thresholds_that_are_close_are_still_two() -> None:
+    steps = [{"above": 1_000_000, "add": 1}, {"above": 1_000_001, "add": 1}]
+    rules = {"scale": [{"step": {"signal": "cpu", "steps": steps}}]}
+    assert len(asked(level(2e6), since(), **rules).breaches) == 2
 
 
 def test_a_sum_is_held_against_its_thresholds_as_it_is() -> None:
