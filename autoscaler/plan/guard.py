@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from autoscaler.decide.floors import bounds_now
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
 from autoscaler.model.plan import Action, Drain, Launch, Plan, Terminate
@@ -47,7 +48,7 @@ class _Budget:
 
     def __init__(self, decision: Decision, view: View) -> None:
         phases = Counter(decision.phases.values())
-        bounds = view.policy.bounds
+        bounds = bounds_now(view)
         listed = sum(count for phase, count in phases.items() if phase not in _ENDED)
         surge = max(1, bounds.max // 10)
         self._may_launch = max(0, bounds.max + surge - listed - decision.unseen)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from autoscaler.adapters.policy_files import policy_files
 from autoscaler.policy.load import load_policies
 from autoscaler.runtime.settings import load_settings
 from tests.support.documents import ROOT, Block, blocks, read
@@ -88,7 +89,7 @@ def test_an_excerpt_of_haproxys_configuration_is_one(block: Block) -> None:
 
 
 def test_shipped_policies_are_valid_together() -> None:
-    files = sorted((ROOT / "policies").glob("*.yaml"))
+    files = policy_files(ROOT / "policies")
     assert {policy.group for policy in load_policies({file.name: read(file) for file in files})} == {
         file.stem for file in files
     }

@@ -6,9 +6,10 @@ import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.plan import Drain, Endpoint, Plan, Terminate
+from autoscaler.model.plan import Drain, Endpoint, Launch, Plan, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, ServerStatus
 from autoscaler.plan.guard import guard
+from autoscaler.plan.planner import plan
 from tests.support.fleet import LONG_AGO, NOW, node, policy, seasoned, snapshot, view
 
 PLACES = (Endpoint("backend_http", 5080),)
@@ -51,3 +52,13 @@ def test_a_drain_of_a_publishers_node_is_struck() -> None:
     assert verdict(drain, snapshot(node(1, publishers=2), node(2)), seasoned(1, 2)) == ["publisher_live"]
     assert verdict(drain, snapshot(node(2), node(3)), seasoned(2, 3)) == ["publisher_live"]  # nobody knows i-1
     assert verdict(drain, snapshot(node(1), node(2)), seasoned(1, 2)) == []
+
+
+def test_a_schedule_that_raises_max_raises_what_may_be_launched() -> None:
+    always = {"schedule": {"max": 4}}
+    rules = policy(bounds={"min": 1, "max": 2}, scale=[{"target_tracking": {"signal": "cpu", "target": 60}}, always])
+    scene = view(snapshot(node(1), cpu={1: 600.0}), rules, seasoned(1))
+    decision, memory = decide(scene.snapshot, rules, scene.memory)
+    planned = plan(decision, view(scene.snapshot, rules, memory))
+    assert (decision.desired, planned.refusals) == (4, ())
+    assert sum(action.count for action in planned.actions if isinstance(action, Launch)) == 3
