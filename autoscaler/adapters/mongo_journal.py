@@ -121,24 +121,30 @@ class MongoJournalReader:
         self._texts = database.get_collection("policies")
 
     def groups(self) -> tuple[str, ...]:
-        """Name the groups that have cycles in the journal.
+        """Name the groups that have cycles in the journal, at least one.
 
         Raises:
-            ObservationError: MongoDB cannot be read.
+            ObservationError: there is none, or MongoDB cannot be read.
         """
         with reading(self._client):
-            return tuple(sorted(self._rows.distinct("group", {"event": "cycle"})))
+            found = self._rows.distinct("group", {"event": "cycle"})
+        if not found:
+            raise ObservationError(SOURCE, f"no cycle is in the journal of {self._rows.database.name}")
+        return tuple(sorted(found))
 
-    def latest(self, group: str, until: datetime | None = None) -> CycleReport | None:
-        """Return the group's last cycle, or the last that began at `until` or before; None when there is none.
+    def latest(self, group: str, until: datetime | None = None) -> CycleReport:
+        """Return the group's last cycle, or the last that began at `until` or before.
 
         Raises:
-            ObservationError: MongoDB cannot be read, or the cycle is damaged or of another version.
+            ObservationError: there is none, it is damaged or of another version, or MongoDB cannot be read.
         """
         bound = {"at": {"$lte": until}} if until else {}
         with reading(self._client):
             row = self._rows.find_one({"group": group, "event": "cycle", **bound}, sort=[("at", -1), ("_id", -1)])
-        return self._report(row) if row else None
+        if row is None:
+            when = f" up to {until.isoformat()}" if until else ""
+            raise ObservationError(SOURCE, f"no cycle of the group {group!r} is in the journal{when}")
+        return self._report(row)
 
     def between(self, group: str, since: datetime, until: datetime) -> Iterator[CycleReport]:
         """Return the group's cycles that began from `since` to before `until`, oldest first, a page at a time.

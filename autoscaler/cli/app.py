@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli.demo import demo
+from autoscaler.cli.explain import explain
 from autoscaler.cli.plan import plan
 from autoscaler.cli.run import run
+from autoscaler.cli.schema import schema
 from autoscaler.cli.status import status
 from autoscaler.cli.test import test
 from autoscaler.cli.validate import validate
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, status, demo):
+for command in (run, plan, validate, test, schema, status, explain, demo):
     app.command()(command)
 
 

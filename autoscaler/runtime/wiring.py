@@ -18,7 +18,7 @@ from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_stats import FallbackStats, HttpStats, SocketStats
 from autoscaler.adapters.http_probe import HttpProbe
 from autoscaler.adapters.journal import JournalChain, StructlogJournal
-from autoscaler.adapters.mongo_journal import MongoJournal
+from autoscaler.adapters.mongo_journal import MongoJournal, MongoJournalReader
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
 from autoscaler.adapters.user_data import render
@@ -69,6 +69,13 @@ def watching(settings: Settings) -> Iterator[Watching]:
         yield Watching(senses, MongoMemoryReader(client[settings.mongodb.state_database]), client)
     finally:
         client.close()
+
+
+@contextmanager
+def reading_back(settings: Settings) -> Iterator[MongoJournalReader]:
+    """Build what reads the journal, and close it in the end."""
+    with mongo.connect(settings.mongodb.uri.get_secret_value()) as client:
+        yield MongoJournalReader(client[settings.mongodb.state_database])
 
 
 def acting(settings: Settings, base: Watching) -> Acting:

@@ -131,14 +131,19 @@ def test_a_cycle_is_found_by_a_time_in_it(mongo_database: Database[Document]) ->
     assert reader.latest("edge") == cycles[2]
     assert reader.latest("edge", cycles[1].snapshot.taken_at) == cycles[1]
     assert reader.latest("edge", NOW + timedelta(seconds=9)) == cycles[1]
-    assert reader.latest("edge", NOW - timedelta(seconds=1)) is None
-    assert reader.latest("nobody") is None
+    with pytest.raises(
+        ObservationError, match=r"no cycle of the group 'edge' is in the journal up to 2026-01-01T11:59"
+    ):
+        reader.latest("edge", NOW - timedelta(seconds=1))
+    with pytest.raises(ObservationError, match=r"no cycle of the group 'nobody' is in the journal$"):
+        reader.latest("nobody")
 
 
 def test_the_journal_names_its_groups(mongo_database: Database[Document]) -> None:
     journal, reader = MongoJournal(mongo_database, CLOCK), MongoJournalReader(mongo_database)
-    assert reader.groups() == ()
     journal.intent("someone", ACTIONS[0])  # a step without a cycle explains nothing
+    with pytest.raises(ObservationError, match="no cycle is in the journal of"):
+        reader.groups()
     journal.cycle(begun(0, group="origin"))
     journal.cycle(begun(0))
     assert reader.groups() == ("edge", "origin")
