@@ -1,4 +1,4 @@
-"""docs/lint.md: every code has its section, whose first example causes it and nothing else, and whose second does not."""
+"""docs/lint.md: every code has a section, whose first example causes it and nothing else, and whose second does not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
 from tests.support.documents import ROOT, Block, blocks, headings, read
+from tests.support.policy_text import lay_over
 
 LINT = ROOT / "docs/lint.md"
 _PARTS = re.split(r"^### `(lint-[a-z-]+)`$", read(LINT), flags=re.MULTILINE)
@@ -20,13 +21,6 @@ BASE = next(block.text for block in blocks("yaml") if block.file == LINT and blo
 
 def examples(section: str) -> list[str]:
     return re.findall(r"^```yaml lint\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-
-
-def lay_over(base: str, fragment: str) -> str:
-    """Put a fragment's top-level keys in the place of the base's. Comments stay, for silences are some."""
-    keys = re.findall(r"^([a-z_]+):", fragment, re.MULTILINE)
-    parts = re.split(r"^(?=[a-z_]+:)", base, flags=re.MULTILINE)
-    return "".join(part for part in parts if part.partition(":")[0] not in keys) + fragment
 
 
 def codes(fragment: str) -> set[str]:
