@@ -124,7 +124,8 @@ def _measured(verdict: Verdict) -> str:
 def _flips(signal: str, both: Sequence[Flip], decision: Decision) -> Iterator[str]:
     """Tell what each way would have done; a signal that can do nothing at all gets one line."""
     if all(flip.end is None for flip in both):
-        obstacles = "; ".join(f"{flip.way}, {flip.obstacle}" for flip in both)
+        same = len({flip.obstacle for flip in both}) == 1
+        obstacles = both[0].obstacle if same else "; ".join(f"{flip.way}, {flip.obstacle}" for flip in both)
         yield f"no change of {signal} alone would have changed it from {both[0].start:.4g}: {obstacles}"
         return
     for flip in both:
