@@ -40,7 +40,8 @@ imports: setup
 	@.venv/bin/lint-imports --no-cache
 
 policies: setup
-	@$(PY) -m autoscaler validate policies
+	@$(PY) -m autoscaler validate --strict policies
+	@$(PY) -m autoscaler validate --strict autoscaler/demo/policies
 	@$(PY) -m autoscaler test policies
 
 docs: setup

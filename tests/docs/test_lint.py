@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from autoscaler.adapters.policy_files import policy_files
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
 from tests.support.documents import ROOT, Block, blocks, headings, read
@@ -67,3 +68,11 @@ def test_the_first_example_causes_the_warning_and_the_second_does_not(code: str)
 @pytest.mark.parametrize("code", SECTIONS)
 def test_every_section_says_when_to_silence(code: str) -> None:
     assert re.search(r"^(Silence it when|Nothing is a reason to silence it)", SECTIONS[code], re.MULTILINE)
+
+
+@pytest.mark.parametrize("folder", ["policies", "autoscaler/demo/policies"])
+def test_what_we_ship_has_no_warning(folder: str) -> None:
+    files = policy_files(ROOT / folder)
+    policies, wrong = read_policies({str(file): read(file) for file in files})
+    assert policies
+    assert [str(problem) for problem in (*wrong, *lint(policies))] == []
