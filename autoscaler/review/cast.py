@@ -9,7 +9,19 @@ from datetime import datetime, timedelta
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import LEAVING, Phase
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent
-from autoscaler.model.plan import CancelDrain, Deregister, Done, Drain, Launch, Outcome, Plan, Register, Terminate, Wake
+from autoscaler.model.plan import (
+    Action,
+    CancelDrain,
+    Deregister,
+    Done,
+    Drain,
+    Launch,
+    Outcome,
+    Plan,
+    Register,
+    Terminate,
+    Wake,
+)
 from autoscaler.plan.remember import intend, settle
 from autoscaler.policy.schema import Policy
 from autoscaler.review.scenario import Given, NodeTold, SignalTold, Step
@@ -26,7 +38,7 @@ _YOUNG = {
     Phase.JOINED: timedelta(seconds=30),
 }
 _ADMITTED = frozenset({Phase.IN_SERVICE, Phase.LOST, *LEAVING})
-_BECOMES = {
+_BECOMES: Mapping[type[Action], Phase] = {
     Drain: Phase.DRAINING,
     CancelDrain: Phase.IN_SERVICE,
     Register: Phase.IN_SERVICE,
@@ -71,9 +83,9 @@ def carry_out(scene: Scene, plan: Plan) -> Scene:
             del members[action.instance_id]
         elif isinstance(action, Deregister):
             members[action.instance_id] = replace(members[action.instance_id], parked=True)
-        elif isinstance(action, Drain | CancelDrain | Register | Wake):
+        else:  # nothing is ever forgotten here: a node that is ended takes its servers along
             phase = _BECOMES[type(action)]
-            members[action.instance_id] = replace(members[action.instance_id], phase=phase, parked=False)
+            members[action.subject] = replace(members[action.subject], phase=phase, parked=False)
         outcomes.append(Outcome(action, Done(brought)))
     memory = settle(intend(scene.memory, plan, scene.now), outcomes, scene.now)
     return replace(scene, members=tuple(members.values()), memory=replace(memory, launches=()))

@@ -27,52 +27,51 @@ class Difference:
 
 def differences(expected: Expectation, path: Path, report: CycleReport, names: Sequence[str]) -> Iterator[Difference]:
     """Compare one cycle with what was expected of it. `names` are the nodes that there are."""
-    for key in Expectation.model_fields:
-        if key not in expected.model_fields_set:
-            continue
-        wish = getattr(expected, key)
-        strangers = [name for name in _named(wish) if key in _OF_NODES and name not in names]
-        if strangers:
-            yield Difference((*path, key), key, f"a node {strangers[0]}", f"only {_list(names)}")
-            continue
-        difference = _compare(key, wish, report)
+    for key, compare in _COMPARISONS.items():
+        strangers = [name for name in _named(expected, key) if name not in names]
+        difference = (f"a node {strangers[0]}", f"only {_list(names)}") if strangers else compare(expected, report)
         if difference:
             yield Difference((*path, key), key, *difference)
 
 
-_OF_NODES = {"drains": Drain, "not_drains": Drain, "takes_back": CancelDrain, "ends": Terminate}
+def _named(expected: Expectation, key: str) -> tuple[str, ...]:
+    """Return the nodes that an expectation names: one of a node that is not there would always, or never, hold."""
+    if key == "not_drains":
+        return expected.not_drains
+    wish = {"drains": expected.drains, "takes_back": expected.takes_back, "ends": expected.ends}.get(key)
+    return (wish and wish.names) or ()
 
 
-def _named(wish: object) -> Iterable[str]:
-    if isinstance(wish, Names):
-        return wish.names or ()
-    return wish if isinstance(wish, tuple) else ()
+_Pair = tuple[str, str] | None
+"""What was expected and what came instead; None when that is the same, or when nothing was expected."""
 
 
-def _compare(key: str, wish: object, report: CycleReport) -> tuple[str, str] | None:
-    """Return what was expected and what came instead; None when that is the same."""
-    if key in _NUMBERS:
-        return _number(wish, _NUMBERS[key](report))
-    if key in _CODES:
-        return _codes(wish, [reason.code for reason in _CODES[key](report)])
-    if key.startswith("not_"):
-        codes = [reason.code for reason in report.decision.reasons]
-        return _none_of(wish, codes if key == "not_reasons" else _subjects(report, Drain))
-    if key == "direction":
-        direction = report.decision.direction
-        return None if wish is direction else (str(wish), str(direction))
-    return _nodes(wish, _subjects(report, _OF_NODES[key]))
+def _number(wish: Range | None, got: int) -> _Pair:
+    return None if wish is None or wish.holds(got) else (str(wish), str(got))
 
 
-_NUMBERS: Mapping[str, Callable[[CycleReport], int]] = {
-    "current": lambda report: report.decision.current,
-    "desired": lambda report: report.decision.desired,
-    "launches": lambda report: sum(action.count for action in report.plan.actions if isinstance(action, Launch)),
-}
-_CODES: Mapping[str, Callable[[CycleReport], Sequence[Reason]]] = {
-    "reasons": lambda report: report.decision.reasons,
-    "refusals": lambda report: report.plan.refusals,
-}
+def _codes(wish: tuple[str, ...] | None, reasons: Sequence[Reason]) -> _Pair:
+    got = [reason.code for reason in reasons]
+    if wish is None or (set(wish) <= set(got) if wish else not got):
+        return None
+    return _list(wish), _list(got)
+
+
+def _none_of(unwanted: tuple[str, ...], got: Sequence[str]) -> _Pair:
+    return (f"none of {_list(unwanted)}", _list(got)) if set(unwanted) & set(got) else None
+
+
+def _nodes(wish: Names | None, got: Sequence[str]) -> _Pair:
+    if wish is None:
+        return None
+    if wish.count is not None:
+        return None if wish.count.holds(len(got)) else (f"{wish.count} nodes", _list(got))
+    expected = wish.names or ()
+    return None if set(expected) == set(got) else (_list(expected), _list(got))
+
+
+def _direction(wish: Direction | None, got: Direction) -> _Pair:
+    return None if wish in (None, got) else (str(wish), str(got))
 
 
 def _subjects(report: CycleReport, kind: type[Action]) -> list[str]:
@@ -81,28 +80,24 @@ def _subjects(report: CycleReport, kind: type[Action]) -> list[str]:
     return [action.subject for action in actions if action.why != "drain_unfinished"]
 
 
-def _number(wish: object, got: int) -> tuple[str, str] | None:
-    return None if isinstance(wish, Range) and wish.holds(got) else (str(wish), str(got))
+def _launched(report: CycleReport) -> int:
+    return sum(action.count for action in report.plan.actions if isinstance(action, Launch))
 
 
-def _codes(wish: object, got: Sequence[str]) -> tuple[str, str] | None:
-    expected = wish if isinstance(wish, tuple) else ()
-    met = set(expected) <= set(got) if expected else not got
-    return None if met else (_list(expected), _list(got))
-
-
-def _none_of(wish: object, got: Sequence[str]) -> tuple[str, str] | None:
-    unwanted = wish if isinstance(wish, tuple) else ()
-    return (f"none of {_list(unwanted)}", _list(got)) if set(unwanted) & set(got) else None
-
-
-def _nodes(wish: object, got: Sequence[str]) -> tuple[str, str] | None:
-    if not isinstance(wish, Names):
-        return None
-    if wish.count is not None:
-        return None if wish.count.holds(len(got)) else (f"{wish.count} nodes", _list(got))
-    expected = wish.names or ()
-    return None if set(expected) == set(got) else (_list(expected), _list(got))
+_COMPARISONS: Mapping[str, Callable[[Expectation, CycleReport], _Pair]] = {
+    "current": lambda wish, report: _number(wish.current, report.decision.current),
+    "desired": lambda wish, report: _number(wish.desired, report.decision.desired),
+    "direction": lambda wish, report: _direction(wish.direction, report.decision.direction),
+    "reasons": lambda wish, report: _codes(wish.reasons, report.decision.reasons),
+    "not_reasons": lambda wish, report: _none_of(wish.not_reasons, [r.code for r in report.decision.reasons]),
+    "refusals": lambda wish, report: _codes(wish.refusals, report.plan.refusals),
+    "launches": lambda wish, report: _number(wish.launches, _launched(report)),
+    "drains": lambda wish, report: _nodes(wish.drains, _subjects(report, Drain)),
+    "not_drains": lambda wish, report: _none_of(wish.not_drains, _subjects(report, Drain)),
+    "takes_back": lambda wish, report: _nodes(wish.takes_back, _subjects(report, CancelDrain)),
+    "ends": lambda wish, report: _nodes(wish.ends, _subjects(report, Terminate)),
+}
+"""Every key of `Expectation`, in the order in which its differences are shown."""
 
 
 def _list(words: Iterable[str]) -> str:

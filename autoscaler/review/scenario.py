@@ -85,8 +85,6 @@ class SignalTold(Record):
 
 def parse_signal(value: object) -> object:
     """Read a number or `missing`, or a list of them."""
-    if isinstance(value, SignalTold):
-        return value
     return {"each": tuple(value)} if isinstance(value, list) else {"value": value}
 
 
@@ -118,8 +116,6 @@ class History(Record):
 
 def parse_history(value: object) -> object:
     """Read one of the words, or a list of wishes."""
-    if isinstance(value, History):
-        return value
     if isinstance(value, list):
         return {"kind": "told", "wishes": tuple(value)}
     if value in ("steady", "stabilized", "none"):
@@ -160,8 +156,6 @@ class Names(Record):
 
 def parse_names(value: object) -> object:
     """Read a list of names, or a count."""
-    if isinstance(value, Names):
-        return value
     return {"names": tuple(value)} if isinstance(value, list) else {"count": value}
 
 
@@ -226,6 +220,10 @@ class Case(Record):
         forms = [name for name in ("expect", "steps", "table") if getattr(self, name) is not None]
         if len(forms) > 1 or not (forms or self.never):
             raise PydanticCustomError("case", "needs exactly one of expect, steps and table, or never alone")
+        for number, step in enumerate(self.steps or ()):
+            if number and not step.after:
+                at = ("steps", number, "after")
+                raise PydanticCustomError("case", "only the first step may be at once", {"at": at})
         return self
 
 

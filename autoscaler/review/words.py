@@ -90,7 +90,7 @@ def parse_count(value: object) -> object:
     """Read `5`, or `{at_least: 3, at_most: 5}`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return Range(at_least=value, at_most=value)
-    if isinstance(value, dict | Range):
+    if isinstance(value, dict):
         return value
     raise PydanticCustomError("count", "is a whole number, or {{at_least: 3, at_most: 5}}")
 
