@@ -96,7 +96,8 @@ class _Line:
         """Say why a node in service goes or stays."""
         if not removable(node):
             return _protection(node)
-        place = f"number {self._ranked.index(node) + 1} of {len(self._ranked)} in line, with {node.sessions} sessions"
+        number, sessions = self._ranked.index(node) + 1, _counted(node.sessions, "session")
+        place = f"number {number} of {len(self._ranked)} in line, with {sessions}"
         if node.instance_id in self.drained:
             return f"nobody publishes on it, and it is {place}"
         if struck := self._struck(Drain, node):
@@ -109,7 +110,7 @@ class _Line:
         """Say where a node stands that is not in service, and what is done about it."""
         words = [_ELSEWHERE[phase]]
         if phase in LEAVING:
-            words.append(f"with {_counted(node.sessions, 'sessions')} and {_counted(node.publishers, 'publishers')}")
+            words.append(f"with {_counted(node.sessions, 'session')} and {_counted(node.publishers, 'publisher')}")
         if step := self.steps.get(node.instance_id):
             words.append(f"and planned was {type(step).__name__} ({step.why})")
         if struck := self._struck(Terminate, node):
@@ -125,12 +126,14 @@ def _protection(node: Node) -> str:
     if isinstance(node.publishers, Gap):
         return f"whether anybody publishes on it is unknown: {node.publishers.source}: {node.publishers.detail}"
     if node.publishers:
-        return f"{node.publishers} publishers are live on it"
-    return f"its sessions are {_counted(node.sessions, 'sessions')}"
+        return f"it has {_counted(node.publishers, 'publisher')}"
+    return f"its sessions are {_counted(node.sessions, 'session')}"
 
 
 def _counted(number: int | Gap, what: str) -> str:
-    return f"unknown: {number.source}: {number.detail}" if isinstance(number, Gap) else f"{number} {what}"
+    if isinstance(number, Gap):
+        return f"unknown: {number.source}: {number.detail}"
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _difference(node: Node, last: Node, zones: Counter[str]) -> str:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Direction
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, Gap, Sample
+from autoscaler.review import flip as flip_module
 from autoscaler.review.flip import Case, Flip, Way, flips, without_gaps
 from tests.support.fleet import CPU, MONGO_GAP, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot
 
@@ -113,6 +115,23 @@ def test_what_was_not_measured_is_not_moved() -> None:
     assert list(flips(case({}))) == []
     stale = {CPU: {"i-1": Sample(50, NOW - seconds(60))}}
     assert list(flips(case({}, samples=stale))) == []
+
+
+@pytest.mark.parametrize("load", [0.0, 30.0, 54.0, 90.0])
+def test_an_answer_costs_a_bounded_number_of_decisions(load: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return decide(*arguments)
+
+    monkeypatch.setattr(flip_module, "decide", counted)
+    answers = flips(case({1: load, 2: load, 3: load}))
+    next(answers)
+    assert len(made) <= 1 + 43  # as docs/explain.md has it, and the decision itself
+    made.clear()
+    next(answers)
+    assert len(made) <= 43
 
 
 def test_without_a_list_of_instances_there_is_nothing_to_flip() -> None:
