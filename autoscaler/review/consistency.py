@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -75,44 +75,44 @@ class _Block:
     policy: Policy
     document: Document
 
-    def _problem(self, keys: Sequence[str | int], code: str, message: str, hint: str = "") -> Problem:
-        return self.document.problem(self.scenario.locate((*self.inner, *keys)), code, message, hint)
+    def _at(self, *keys: str | int) -> Path:
+        return self.scenario.locate((*self.inner, *keys))
 
     def signals(self) -> Iterator[Problem]:
         """Every signal is the policy's, and told once."""
         told_by: dict[str, str] = {}
         for name, told in self.block.signals.items():
             signal = self.policy.signals.get(name)
-            at = ("signals", name)
+            at = self._at("signals", name)
             if signal is None:
                 close = get_close_matches(name, self.policy.signals, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(self.policy.signals)}"
-                yield self._problem(at, "signal", f"the policy has no signal {name!r}", hint)
+                yield self.document.problem(at, "signal", f"the policy has no signal {name!r}", hint)
                 continue
             if signal.expr is not None:
                 hint = f"tell of {', '.join(sorted(signal.expr.names))}"
-                yield self._problem(at, "signal", f"{name!r} is computed from others", hint)
+                yield self.document.problem(at, "signal", f"{name!r} is computed from others", hint)
                 continue
             other = told_by.setdefault(signal.key, name)
             if other != name:
                 hint = "a list tells it for each node"
-                yield self._problem(at, "signal", f"{other!r} tells of {signal.key} already", hint)
+                yield self.document.problem(at, "signal", f"{other!r} tells of {signal.key} already", hint)
             yield from self._shape(name, told, per_node=signal.per_node)
             for node in self.block.nodes or ():
                 fact = next((key for key, source in SOURCE_OF.items() if source == signal.source), "")
                 if fact and getattr(node, fact) is not None:
-                    yield self._problem(at, "signal", f"a node tells its {fact} already")
+                    yield self.document.problem(at, "signal", f"a node tells its {fact} already")
                     break
 
     def _shape(self, name: str, told: SignalTold, *, per_node: bool) -> Iterator[Problem]:
         if told.each is None:
             return
-        at = ("signals", name)
+        at = self._at("signals", name)
         if not per_node:
-            yield self._problem(at, "signal", f"{name!r} is one value for the group")
+            yield self.document.problem(at, "signal", f"{name!r} is one value for the group")
         elif self.block.nodes is not None and len(told.each) != len(self.block.nodes):
             message = f"{len(told.each)} values of {name!r} for {len(self.block.nodes)} nodes"
-            yield self._problem(at, "signal", message)
+            yield self.document.problem(at, "signal", message)
 
     def nodes(self) -> Iterator[Problem]:
         """Every name is one node's, every subnet one of the policy's."""
@@ -121,14 +121,16 @@ class _Block:
         for number, node in enumerate(nodes):
             name = node.name or f"n{number + 1}"
             if names[name] > 1:
-                yield self._problem(("nodes", number), "nodes", f"two nodes are called {name}")
+                yield self.document.problem(self._at("nodes", number), "nodes", f"two nodes are called {name}")
             if node.subnet and node.subnet not in self.policy.launch.subnets:
                 hint = f"it has {', '.join(self.policy.launch.subnets)}"
-                yield self._problem(("nodes", number, "subnet"), "nodes", "is no subnet of the policy", hint)
+                at = self._at("nodes", number, "subnet")
+                yield self.document.problem(at, "nodes", "is no subnet of the policy", hint)
 
     def gaps(self) -> Iterator[Problem]:
         """Every gap is of a source that there is."""
         for number, gap in enumerate(self.block.gaps or ()):
             if gap not in GAPS:
                 message = f"there is no source {gap!r} to be missing"
-                yield self._problem(("gaps", number), "source", message, f"known are {', '.join(GAPS)}")
+                hint = f"known are {', '.join(GAPS)}"
+                yield self.document.problem(self._at("gaps", number), "source", message, hint)

@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 
 from autoscaler.adapters.policy_files import policy_files
 from autoscaler.policy.load import load_policies
+from autoscaler.review.cases import read_suite
+from autoscaler.review.rehearse import rehearse
 from autoscaler.runtime.settings import load_settings
 from tests.support.documents import ROOT, Block, blocks, read
 
@@ -35,14 +37,22 @@ def yaml_blocks(kind: str) -> list[Block]:
 def test_every_block_says_what_it_is() -> None:
     assert {block.place: block.info for block in blocks() if block.info and block.info[0] not in KINDS} == {}
     run_by_test_lint = yaml_blocks("lint")
-    known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *run_by_test_lint]
+    known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *yaml_blocks("tests")]
+    known += run_by_test_lint
     assert sorted(map(place, blocks("yaml"))) == sorted(map(place, known))
-    assert {kind for block in known for kind in block.info[1:]} == {"policy", "settings", "fragment", "lint"}
+    assert {kind for block in known for kind in block.info[1:]} == {"policy", "settings", "fragment", "tests", "lint"}
 
 
 @pytest.mark.parametrize("block", yaml_blocks("policy"), ids=place)
 def test_a_policy_loads(block: Block) -> None:
     assert load_policies({block.place: block.text})
+
+
+@pytest.mark.parametrize("block", yaml_blocks("tests"), ids=place)
+def test_policy_tests_pass(block: Block) -> None:
+    suite = read_suite(block.text, block.place)
+    (policy,) = load_policies({suite.policy: read(ROOT / "policies" / suite.policy)})
+    assert [result for result in rehearse(suite, policy) if result.failures] == []
 
 
 @pytest.mark.parametrize("block", yaml_blocks("fragment"), ids=place)
