@@ -85,14 +85,16 @@ class MongoJournal:
         with writing(self._database.client, "journal_unavailable"):
             if not self._indexed:
                 self._bound(self._rows, self._retention)
-                self._bound(self._texts, self._retention + 2 * _STILL_IN_FORCE)
-                self._rows.create_index([("group", 1), ("event", 1), ("at", 1)])
                 self._indexed = True
             if policy:
                 self._keep_policy(policy, document["at"])
             self._rows.insert_one({"event": event, "version": VERSION, **document})
 
     def _keep_policy(self, text: str, at: datetime) -> None:
+        """Store a policy that is new, or was stored a day ago. What readers need comes first, and delays no step."""
+        if not self._policies:
+            self._bound(self._texts, self._retention + 2 * _STILL_IN_FORCE)
+            self._rows.create_index([("group", 1), ("event", 1), ("at", 1)])
         key = _hash(text)
         kept = self._policies.get(key)
         if kept is None or at - kept >= _STILL_IN_FORCE:
