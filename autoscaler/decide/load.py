@@ -48,16 +48,18 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
         return _group(samples.get(GROUP), signal, view.now)
     values: list[float] = []
     missing: list[str] = []
+    caps: list[float] = []  # of the silent
     for node in roster.in_service:
         sample = _fresh(samples.get(node.instance_id), signal, view.now)
+        most = cap if view.warming_up(node) else inf
         if sample is None:
             missing.append(node.instance_id)
+            caps.append(most)
         else:
-            values.append(min(sample.value, cap) if view.warming_up(node) else sample.value)
+            values.append(min(sample.value, most))
     leaving = [_fresh(samples.get(node.instance_id), signal, view.now) for node in roster.leaving]
-    silent = len(missing)
     missing += [node.instance_id for node, sample in zip(roster.leaving, leaving, strict=True) if sample is None]
-    growing = _filled(signal, values, silent)
+    growing = _filled(signal, values, caps)
     shrinking = growing + sum(sample.value for sample in leaving if sample)
     return Load(growing, shrinking, len(values), len(roster.in_service), tuple(missing))
 
@@ -80,13 +82,15 @@ def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> L
     return Load(value * each, value * each, 1, each, ())
 
 
-def _filled(signal: Signal, values: list[float], silent: int) -> float:
-    """Add up what is known, and fill in for the silent as the signal's `on_missing` says."""
+def _filled(signal: Signal, values: list[float], caps: list[float]) -> float:
+    """Add up what is known, and fill in for the silent as the signal's `on_missing` says, each at most to its cap."""
     if isinstance(signal.on_missing, Assumption):
-        return _aggregate(signal, [*values, *[signal.on_missing.value] * silent])
+        assumed = signal.on_missing.value
+        return _aggregate(signal, [*values, *(min(assumed, cap) for cap in caps)])
     known = _aggregate(signal, values)
     if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:
-        return known * (len(values) + silent) / len(values)
+        each = known / len(values)
+        return known + sum(min(each, cap) for cap in caps)
     return known
 
 

@@ -12,7 +12,7 @@ from autoscaler.decide.pipeline import judge
 from autoscaler.model.decision import Direction, Proposal, Verdict
 from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, InstanceState, Sample
-from tests.support.fleet import LONG_AGO, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot, view
+from tests.support.fleet import CPU, LONG_AGO, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot, view
 
 OUT, HOLD, IN, ABSTAIN = Direction.OUT, Direction.HOLD, Direction.IN, Direction.ABSTAIN
 
@@ -196,6 +196,13 @@ def test_a_percentile_counts_as_if_every_member_carried_it(aggregate: str, desir
     signals = {"cpu": {"from": "mongodb.node.cpu_percent", "aggregate": aggregate}}
     shot = snapshot(node(1), node(2), node(3), node(4), cpu={1: 10.0, 2: 20.0, 3: 60.0, 4: 100.0})
     assert verdict(shot, seasoned(1, 2, 3, 4), signals=signals).desired == desired
+
+
+@pytest.mark.parametrize(("on_missing", "load"), [("assume(200)", 160.0), ("scale_out_only", 160.0)])
+def test_a_silent_node_in_warm_up_counts_at_most_as_the_target(on_missing: str, load: float) -> None:
+    memory = Memory(admitted={"i-1": LONG_AGO, "i-2": NOW})
+    signals = {"cpu": {"from": CPU, "on_missing": on_missing}}
+    assert verdict(snapshot(node(1), node(2), cpu={1: 100.0}), memory, signals=signals).value == load
 
 
 def test_a_group_signal_may_be_assumed() -> None:
