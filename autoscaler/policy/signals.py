@@ -98,6 +98,10 @@ def _print_on_missing(value: OnMissing | Assumption) -> str:
     return value.value if isinstance(value, OnMissing) else f"assume({format_number(value.value)})"
 
 
+def _expression(value: object) -> Expression | None:
+    return value if value is None or isinstance(value, Expression) else parse_expression(value)
+
+
 class Signal(Record):
     """A measured load, or an expression over measured ones. A value older than `max_age` is missing, not old news.
 
@@ -107,7 +111,7 @@ class Signal(Record):
     source: str = Field(default="", alias="from", json_schema_extra={"enum": [*SOURCES]})
     expr: Annotated[
         Expression | None,
-        PlainValidator(parse_expression, json_schema_input_type=str),
+        PlainValidator(_expression, json_schema_input_type=str | None),
         PlainSerializer(lambda expr: expr and expr.text),
     ] = None
     backend: Name | None = None

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from autoscaler.policy.expression import parse_expression
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.signals import Signal
 from tests.support.fleet import policy_data
 
 A, B = {"a": 6.0, "b": 3.0}, {"a": None, "b": 3.0}
@@ -67,7 +68,10 @@ def with_expression(text: str, **changes: Any) -> Policy:
 
 
 def test_an_expression_names_measured_signals_only() -> None:
-    assert with_expression("sessions / nodes + cpu").signals["busy"].expr is not None
+    busy = with_expression("sessions / nodes + cpu").signals["busy"]
+    assert busy.expr is not None
+    assert Signal(expr=busy.expr) == busy
+    assert Signal.model_validate({"from": "mongodb.viewers", "expr": None}).expr is None
     with pytest.raises(ValidationError, match="names busy, nobody; it may name the measured signals"):
         with_expression("nobody + busy")
     with pytest.raises(ValidationError, match="exactly one of from and expr"):
