@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, StrictInt, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.decision import Direction, Phase
@@ -112,6 +112,11 @@ class History(Record):
 
     kind: Literal["steady", "stabilized", "none", "told"] = "steady"
     wishes: tuple[Wish, ...] = ()
+
+    @model_serializer
+    def as_written(self) -> str | tuple[Wish, ...]:
+        """Return what a file would say: the word, or the list."""
+        return self.wishes if self.kind == "told" else self.kind
 
 
 def parse_history(value: object) -> object:

@@ -124,7 +124,7 @@ def _samples(key: str, scene: Scene) -> Iterator[tuple[str, Sample]]:
 
 
 def _value(signal: Signal, number: int, scene: Scene) -> float | Missing | None:
-    """Return a member's value: told by a list, or as the member's own fact, or as its share of the group's."""
+    """Return a member's value: told by a list, or as the member's own fact, or as its share of the total."""
     member, told = scene.members[number], scene.signals.get(signal.key)
     fact = _fact(signal.source, member)
     if member.phase not in _STATUS:
@@ -135,7 +135,7 @@ def _value(signal: Signal, number: int, scene: Scene) -> float | Missing | None:
         return told.each[number] if number < len(told.each) else MISSING
     if signal.aggregate != Aggregate.SUM or told.value == MISSING or told.value is None:
         return told.value
-    return told.value / scene.serving if member.phase is Phase.IN_SERVICE else fact or 0
+    return told.value / scene.serving if member.phase is Phase.IN_SERVICE else 0
 
 
 def _fact(source: str, member: Member) -> float | Missing | None:

@@ -125,8 +125,8 @@ def test_a_sum_is_shared_out_among_the_nodes_in_service() -> None:
         "  - target_tracking: {signal: sessions, target_per_node: 100}",
     )
     assert one("{nodes: {in_service: 3, draining: 1}, signals: {sessions: 450}}", "{desired: 5}", rule) == []
-    draining = "{nodes: [{}, {}, {}, {phase: draining, sessions: 60}], signals: {cpu: 0}, history: stabilized}"
-    assert one(draining, "{desired: 1, direction: in}", rule) == []
+    draining = "{nodes: [{}, {}, {}, {phase: draining, sessions: 160}], signals: {cpu: 0}, history: stabilized}"
+    assert one(draining, "{desired: 2, direction: in}", rule) == []
 
 
 def test_group_signals_and_expressions() -> None:
@@ -282,3 +282,17 @@ def test_what_a_file_rules_out_holds_in_every_case() -> None:
     assert mistakes(bounds.replace("desired: 5", "desired: 20"), rule) == [
         "1:9 never: out_of_bounds / 20 nodes, and the bounds are 1 to 10"
     ]
+
+
+def test_a_source_that_cannot_be_read_shows_nothing() -> None:
+    given = "{nodes: 2, signals: {cpu: 9, sessions: 9}, gaps: [SOURCE]}"
+    text = f"cases:\n  - {{name: a, given: {given}, expect: {{current: 9}}}}\n"
+    ec2, haproxy, mongodb = (
+        results(text.replace("SOURCE", source))[0].failures[0].report.snapshot
+        for source in ("ec2", "haproxy", "mongodb")
+    )
+    assert (ec2.nodes, len(ec2.proxies), ec2.gaps[0].source) == ((), 1, "ec2")
+    assert (haproxy.proxies, haproxy.gaps[0].source) == ((), "haproxy:lb1")
+    assert {type(node.sessions).__name__ for node in haproxy.nodes} == {"Gap"}
+    assert {type(node.heartbeat).__name__ for node in mongodb.nodes} == {"Gap"}
+    assert all(key.startswith("haproxy") == bool(mongodb.samples.get(key)) for key in ec2.samples if ec2.samples[key])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from autoscaler.review.scenario import Given
 from autoscaler.review.words import REASONS, REFUSALS, Range
 from tests.support.documents import ROOT, prose
 from tests.support.policy_tests import mistakes, problems, results
@@ -151,3 +154,10 @@ def test_every_code_of_the_documentation_can_be_expected() -> None:
         codes = [line.strip("# `") for line in text.splitlines() if line.startswith("### `")]
         assert codes
         assert [code for code in codes if code not in known] == []
+
+
+@pytest.mark.parametrize("history", ["steady", "none", [{"ago": "5m", "desired": 4}]])
+def test_a_history_is_written_as_it_is_read(history: Any) -> None:
+    given = Given.model_validate({"history": history})
+    assert given.model_dump(mode="json")["history"] == history
+    assert Given.model_validate({"history": given.model_dump(mode="json")["history"]}) == given
