@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autoscaler.decide.pipeline import decide
-from autoscaler.model.decision import Phase
+from autoscaler.decide.schedule import applies
+from autoscaler.model.decision import Direction, Phase
+from autoscaler.model.errors import ConfigurationError
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.plan import Drain, Launch, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, Sample, ServerStatus
 from autoscaler.plan.planner import plan
+from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
-from tests.support.fleet import LONG_AGO, MONGO_GAP, NOW, PROXY_GAP, SESSIONS, node, policy, snapshot, view
-
-CPU = "mongodb.node.cpu_percent"
+from tests.support.documents import ROOT, read
+from tests.support.fleet import (
+    CPU,
+    LONG_AGO,
+    MONGO_GAP,
+    NOW,
+    PROXY_GAP,
+    SESSIONS,
+    node,
+    seasoned,
+    snapshot,
+    view,
+)
+from tests.support.generated import SCRAPS, as_yaml, policies, printed, typed_badly, whole_policies
+from tests.support.generated import rules as generated_rules
 
 ages = st.integers(0, 20_000).map(lambda s: NOW - timedelta(seconds=s))
-statuses = st.sampled_from([*ServerStatus, None])
+recent = st.sampled_from([*[NOW] * 6, NOW - timedelta(seconds=15), LONG_AGO])
+statuses = st.sampled_from([*ServerStatus, None, *[ServerStatus.UP] * 12])
 publishers = st.one_of(st.integers(0, 3), st.just(MONGO_GAP))
 heartbeats = st.one_of(st.none(), st.just(MONGO_GAP), ages.map(lambda at: Heartbeat(at, 50.0)))
 
@@ -42,45 +60,36 @@ def nodes(draw: st.DrawFn, number: int) -> Node:
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> tuple[FleetSnapshot, Policy, Memory]:
+def scenes(draw: st.DrawFn, *, grouped: bool = True) -> tuple[FleetSnapshot, Policy, Memory]:
     fleet = [draw(nodes(number)) for number in range(1, draw(st.integers(1, 7)))]
     keys = [n.instance_id for n in fleet]
     some = st.lists(st.sampled_from(keys), unique=True) if keys else st.just([])
-    samples = {
-        source: {key: Sample(draw(st.floats(0, 400)), draw(ages)) for key in draw(some)} for source in (CPU, SESSIONS)
-    }
-    gaps = draw(st.lists(st.sampled_from([MONGO_GAP, PROXY_GAP, Gap("ec2", "*", NOW, "")]), max_size=1))
-    low = draw(st.integers(0, 4))
-    rules = policy(
-        bounds={"min": low, "max": low + draw(st.integers(1, 6))},
-        scale=[
-            {"target_tracking": {"signal": "cpu", "target": draw(st.floats(1, 100))}},
-            {"target_tracking": {"signal": "sessions", "target_per_node": draw(st.floats(1, 100))}},
-        ],
-        signals={
-            "cpu": {"from": CPU, "on_missing": draw(st.sampled_from(["hold", "scale_out_only"]))},
-            "sessions": {"from": SESSIONS, "aggregate": "sum", "max_age": "10s"},
-        },
-        scale_in={
-            "stabilization": draw(st.sampled_from(["0s", "5m"])),
-            "cooldown": draw(st.sampled_from(["0s", "1m"])),
-        },
-        scale_out={"cooldown": draw(st.sampled_from(["0s", "1m"])), "max": [{"nodes": 2, "per": "1m"}]},
-    )
+    most = st.one_of(st.just(keys), st.just(keys), some)
+    load = st.one_of(st.floats(0, 400), st.integers(0, 100))
+    samples = {source: {key: Sample(draw(load), draw(recent)) for key in draw(most)} for source in (CPU, SESSIONS)}
+    gaps = draw(st.sampled_from([(), (), (), (MONGO_GAP,), (PROXY_GAP,), (Gap("ec2", "*", NOW, ""),)]))
+    rules = Policy.model_validate(draw(policies(grouped=grouped)))
+    thresholds = [
+        f"{rule.signal} {side} {getattr(step, side):g}"
+        for rule in rules.scale if rule.step
+        for step in rule.step.steps for side in ("above", "below") if getattr(step, side) is not None
+    ]  # fmt: skip
+    passed = st.lists(st.sampled_from(thresholds), unique=True) if thresholds else st.just([])
     memory = Memory(
-        admitted=dict.fromkeys(draw(some), LONG_AGO),
-        drains={key: DrainRecord(draw(ages), draw(st.one_of(st.none(), ages))) for key in draw(some)},
+        admitted=dict.fromkeys(draw(most), LONG_AGO),
+        drains={key: DrainRecord(draw(ages), draw(st.none() | ages)) for key in draw(st.just([]) | some)},
         suspects={key: draw(ages) for key in draw(some)},
         recommendations=tuple(
             Recommendation(at, draw(st.integers(0, 9))) for at in sorted(draw(st.lists(ages, max_size=3)))
         ),
         events=tuple(ScaleEvent(at, draw(st.sampled_from([-1, 1, 2]))) for at in draw(st.lists(ages, max_size=3))),
+        breaches={threshold: draw(ages) for threshold in draw(passed)},
     )
-    return snapshot(*fleet, samples=samples, gaps=tuple(gaps), free=draw(st.integers(0, 8))), rules, memory
+    return snapshot(*fleet, samples=samples, gaps=gaps, free=draw(st.integers(0, 8))), rules, memory
 
 
 @given(scenes())
-def test_desired_is_within_bounds_unless_shrinking_to_max_would_be_blind(
+def test_desired_is_within_bounds_as_schedules_move_them_unless_shrinking_to_max_would_be_blind(
     scene: tuple[FleetSnapshot, Policy, Memory],
 ) -> None:
     shot, rules, memory = scene
@@ -88,8 +97,9 @@ def test_desired_is_within_bounds_unless_shrinking_to_max_would_be_blind(
     if shot.lacks("ec2"):
         assert decision.desired == decision.current
         return
+    raised = [rule.schedule.max or 0 for rule in rules.scale if rule.schedule and applies(rule.schedule, NOW)]
     assert decision.desired >= rules.bounds.min
-    assert decision.desired <= max(rules.bounds.max, decision.current)
+    assert decision.desired <= max(rules.bounds.max, decision.current, *raised)
 
 
 @given(scenes())
@@ -166,11 +176,84 @@ def test_a_plan_keeps_min_in_service_and_max_in_total(scene: tuple[FleetSnapshot
     assert not launched or existing + launched <= rules.bounds.max + max(1, rules.bounds.max // 10)
 
 
-@given(scenes(), st.floats(0, 300))
+@given(scenes(grouped=False), st.floats(0, 300))
 def test_more_load_never_gives_fewer_nodes(scene: tuple[FleetSnapshot, Policy, Memory], more: float) -> None:
+    """Without groups: who groups rules says that one that is content shall not keep another from shrinking."""
     shot, rules, memory = scene
+    assert decide(loaded(shot, more), rules, memory)[0].desired >= decide(shot, rules, memory)[0].desired
+
+
+def loaded(shot: FleetSnapshot, more: float) -> FleetSnapshot:
     raised = {
         source: {key: replace(sample, value=sample.value + more) for key, sample in values.items()}
         for source, values in shot.samples.items()
     }
-    assert decide(replace(shot, samples=raised), rules, memory)[0].desired >= decide(shot, rules, memory)[0].desired
+    return replace(shot, samples=raised)
+
+
+@given(scenes(), st.data())
+def test_one_rule_more_never_gives_fewer_nodes(
+    scene: tuple[FleetSnapshot, Policy, Memory], data: st.DataObject
+) -> None:
+    shot, rules, memory = scene
+    rule = data.draw(generated_rules(grouped=False))
+    more = Policy.model_validate({**print_data(rules), "scale": [*print_data(rules)["scale"], rule]})
+    before, after = decide(shot, rules, memory)[0], decide(shot, more, memory)[0]
+    heard = any(verdict.direction is not Direction.ABSTAIN for verdict in before.verdicts)
+    speaks = "schedule" in rule or any(v.direction is not Direction.ABSTAIN for v in after.verdicts[-1:])
+    assume(heard and speaks)
+    assert after.desired >= before.desired
+
+
+def print_data(rules: Policy) -> dict[str, Any]:
+    return rules.model_dump(mode="json", by_alias=True)
+
+
+@given(whole_policies())
+def test_a_policy_that_is_printed_is_read_as_it_was(data: dict[str, Any]) -> None:
+    rules = Policy.model_validate(data)
+    text = printed(rules)
+    (again,) = load_policies({"f.yaml": text})
+    assert again == rules
+    assert printed(again) == text
+
+
+SHIPPED = [read(file) for file in sorted((ROOT / "policies").glob("*.yaml")) if ".test." not in file.name]
+
+
+def told_or_decided(text: str) -> None:
+    """A text is refused in our own words, or it is a policy, and then any decision by it goes well."""
+    try:
+        (rules,) = load_policies({"f.yaml": text})
+    except ConfigurationError:
+        return
+    decide(snapshot(node(1), cpu={1: 90.0}), rules, seasoned(1))
+
+
+@given(st.one_of(st.sampled_from(SHIPPED), policies().map(as_yaml)).flatmap(typed_badly))
+def test_a_policy_that_was_typed_badly_is_told_or_decides(text: str) -> None:
+    told_or_decided(text)
+
+
+anything = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.dates()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(whole_policies(), st.data())
+def test_a_policy_with_anything_anywhere_is_told_or_decides(data: dict[str, Any], choice: st.DataObject) -> None:
+    holder: Any = data
+    key = choice.draw(st.sampled_from(sorted(data)))
+    while isinstance(holder[key], dict | list) and holder[key] and choice.draw(st.booleans()):
+        holder = holder[key]
+        key = choice.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+    holder[key] = choice.draw(anything)
+    told_or_decided(as_yaml(data))
+
+
+@given(st.one_of(st.text(max_size=40), anything.map(as_yaml), st.lists(st.sampled_from(SCRAPS)).map("".join)))
+def test_what_is_no_policy_at_all_is_told(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        load_policies({"f.yaml": text})
