@@ -65,9 +65,9 @@ class Cluster:
 
     # What a test does ----------------------------------------------------------------------------------------------
 
-    def daemon(self, *options: str, settings: Path | None = None, **variables: str) -> Daemon:
+    def daemon(self, *options: str, **variables: str) -> Daemon:
         """Start the daemon on the settings and policies as they were written last."""
-        self._daemons.append(Daemon(settings or self.folder / "autoscaler.yaml", self.env(**variables), *options))
+        self._daemons.append(Daemon(self.folder / "autoscaler.yaml", self.env(**variables), *options))
         return self._daemons[-1]
 
     def run(self, *arguments: str | Path, **variables: str) -> tuple[int, str, str]:
