@@ -29,16 +29,16 @@ class SlotMap:
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
     lines: defaultdict[str, list[Server]] = defaultdict(list)
-    pattern = re.compile(re.escape(view.policy.slots) + r"\d+")
     for proxy in view.snapshot.proxies:
         for server in proxy.servers:
-            if pattern.fullmatch(server.name):
-                lines[server.name].append(server)
+            lines[server.name].append(server)
+    is_slot = re.compile(re.escape(view.policy.slots) + r"\d+").fullmatch
     alive = {node.instance.ip for node in view.snapshot.nodes}
     taken: dict[str, str] = {}
     free: list[str] = []
     gone: dict[str, str] = {}
-    for name, servers in sorted(lines.items(), key=lambda line: _number(line[0])):
+    for name in sorted(filter(is_slot, lines), key=_number):
+        servers = lines[name]
         ips = {server.ip for server in servers if not _parked(server)}
         for ip in ips & alive:
             taken.setdefault(ip, name)
@@ -60,7 +60,7 @@ def slot_name(node: Node) -> str:
 
 
 def _parked(server: Server) -> bool:
-    return (server.ip, server.port) == PARKING and server.status is ServerStatus.MAINT
+    return server.status is ServerStatus.MAINT and (server.ip, server.port) == PARKING
 
 
 def _number(name: str) -> int:
