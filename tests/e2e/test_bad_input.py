@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,15 +21,6 @@ SECRET = "s3cr3t-pass"
 NOWHERE = "127.0.0.1:1"
 
 
-@pytest.fixture(scope="module")
-def still(
-    emulator: moto_fixtures.Server, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
-    """A cluster that no test changes."""
-    with cluster(emulator, mongo_uri, tmp_path_factory.mktemp("still")) as made:
-        yield made
-
-
 class Case(NamedTuple):
     """What is wrong, and the exit code and the lines that tell it, in which <...> stand for paths."""
 
@@ -35,6 +28,7 @@ class Case(NamedTuple):
     policy: dict[str, Any]
     code: int
     lines: list[str]
+    spoil: Callable[[Path, Path], object] = lambda settings, policy: None  # noqa: ARG005 - what the others look like
 
 
 def lb(**changes: Any) -> dict[str, Any]:
@@ -90,29 +84,59 @@ CASES = {
             "<policy>:4:1: missing-key bounds.max is required",
             f"mongodb: ServerSelectionTimeoutError: {NOWHERE}: [Errno 111] Connection refused",
             "haproxy:lb1: No such file or directory (unix:/nowhere.sock)"]),
+    "no settings": Case({}, {}, 2, [
+        "<settings>: unreadable No such file or directory"], lambda settings, _: settings.unlink()),
+    "no policy": Case({}, {}, 2, [
+        "<policies>: no-policies holds no policy file (*.yaml)"], lambda _, policy: policy.unlink()),
+    "binary policy": Case({}, {}, 2, [
+        "<policy>: unreadable is not UTF-8 text"], lambda _, policy: policy.write_bytes(b"\xff\xfe\x00policy")),
+    "policies in no folder": Case({"policies": "policies/edge.yaml/none.yaml"}, {}, 2, [
+        "<policy>/none.yaml: unreadable Not a directory"]),
 }  # fmt: skip
 
 
-def start(rig: Cluster, **variables: str) -> tuple[int, list[str]]:
-    """Start the daemon, which must not; return exit code and lines, having made sure that nothing was touched."""
-    before = rig.steered(), rig.stored(), rig.instances()
-    rig.emulator.steer(clear_log=True)
-    code, stdout, stderr = rig.run("run", "--config", rig.folder / "autoscaler.yaml", **variables)
+End = tuple[int, list[str]]
+
+
+def start(rig: Cluster, settings: Path | None = None, **variables: str) -> End:
+    """Start the daemon, which must not; return exit code and lines."""
+    code, stdout, stderr = rig.run("run", "--config", settings or rig.folder / "autoscaler.yaml", **variables)
     assert stdout == ""
     assert "Traceback" not in stderr
     assert SECRET not in stderr
-    assert rig.writes() == []
-    assert (rig.steered(), rig.stored(), rig.instances()) == before
     return code, stderr.splitlines()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_bad_start(still: Cluster, name: str) -> None:
-    case = CASES[name]
+@contextmanager
+def untouched(rig: Cluster) -> Iterator[None]:
+    """Make sure that nothing changes within the block."""
+    before = rig.steered(), rig.stored(), rig.instances()
+    rig.emulator.steer(clear_log=True)
+    yield
+    assert rig.writes() == []
+    assert (rig.steered(), rig.stored(), rig.instances()) == before
+
+
+@pytest.fixture(scope="module")
+def ends(
+    emulator: moto_fixtures.Server, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[End, End]]]:
+    """Start every case against one cluster, some at a time; give each case's end, and the end that it should have."""
+    with cluster(emulator, mongo_uri, tmp_path_factory.mktemp("still")) as rig, untouched(rig):
+        asked = {name: _lay_out(rig, name, case) for name, case in CASES.items()}
+        with ThreadPoolExecutor(3) as pool:
+            given = list(pool.map(lambda name: start(rig, asked[name][0]), CASES))
+        yield {name: (end, asked[name][1]) for name, end in zip(CASES, given, strict=True)}
+
+
+def _lay_out(rig: Cluster, name: str, case: Case) -> tuple[Path, End]:
+    """Write a case's files, then spoil them; return the settings and how a start should end."""
+    folder = rig.folder / name.replace(" ", "-")
     places = {
-        "<haproxy>": str(still.setup.haproxy.folder),
-        "<settings>": str(still.folder / "autoscaler.yaml"),
-        "<policy>": str(still.folder / "policies" / "edge.yaml"),
+        "<haproxy>": str(rig.setup.haproxy.folder),
+        "<settings>": f"{folder}/autoscaler.yaml",
+        "<policies>": f"{folder}/policies",
+        "<policy>": f"{folder}/policies/edge.yaml",
     }
 
     def place(text: str) -> str:
@@ -120,43 +144,24 @@ def test_a_bad_start(still: Cluster, name: str) -> None:
             text = text.replace(mark, path)
         return text
 
-    still.write_settings(**json.loads(place(json.dumps(case.settings))))
-    still.write_policy(**case.policy)
-    assert start(still) == (case.code, [place(line) for line in case.lines])
+    folder.mkdir()
+    settings = rig.write_settings(f"{folder.name}/autoscaler.yaml", **json.loads(place(json.dumps(case.settings))))
+    policy = rig.write_policy(f"../{folder.name}/policies/edge.yaml", **case.policy)
+    case.spoil(settings, policy)
+    return settings, (case.code, [place(line) for line in case.lines])
 
 
-def no_settings(rig: Cluster) -> str:
-    (rig.folder / "autoscaler.yaml").unlink()
-    return f"{rig.folder}/autoscaler.yaml: unreadable No such file or directory"
-
-
-def empty_folder(rig: Cluster) -> str:
-    (rig.folder / "policies" / "edge.yaml").unlink()
-    return f"{rig.folder}/policies: no-policies holds no policy file (*.yaml)"
-
-
-def binary_policy(rig: Cluster) -> str:
-    (rig.folder / "policies" / "edge.yaml").write_bytes(b"\xff\xfe\x00policy")
-    return f"{rig.folder}/policies/edge.yaml: unreadable is not UTF-8 text"
-
-
-def folder_for_a_policy(rig: Cluster) -> str:
-    rig.write_settings(policies="policies/edge.yaml/none.yaml")
-    return f"{rig.folder}/policies/edge.yaml/none.yaml: unreadable Not a directory"
-
-
-@pytest.mark.parametrize("spoil", [no_settings, empty_folder, binary_policy, folder_for_a_policy])
-def test_files_that_cannot_be_read(still: Cluster, spoil: Callable[[Cluster], str]) -> None:
-    still.write_settings()
-    still.write_policy()
-    line = spoil(still)
-    assert start(still) == (2, [line])
+@pytest.mark.parametrize("name", CASES)
+def test_a_bad_start(ends: dict[str, tuple[End, End]], name: str) -> None:
+    end, wanted = ends[name]
+    assert end == wanted
 
 
 def test_a_missing_permission_is_named(rig: Cluster) -> None:
     key, secret = user(rig.emulator, "ec2:Describe*")
     count_unchecked(rig.emulator, "0")
-    code, [line] = start(rig, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
+    with untouched(rig):
+        code, [line] = start(rig, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
     assert code == 4
     assert line.startswith("ec2_unauthorized: ams-edge in subnet-")
     assert "ec2:RunInstances" in line
@@ -173,6 +178,6 @@ def test_a_wrong_mongodb_password_is_told_and_not_quoted(emulator: moto_fixtures
         client.admin.command("createUser", "autoscaler", pwd="right", roles=["readWriteAnyDatabase"])
     with mongo_server(storage, ["--auth"]) as server:
         host = f"127.0.0.1:{server.port}"
-        with cluster(emulator, f"mongodb://autoscaler:right@{host}", tmp_path) as rig:
+        with cluster(emulator, f"mongodb://autoscaler:right@{host}", tmp_path) as rig, untouched(rig):
             code, lines = start(rig, MONGODB_URI=f"mongodb://autoscaler:{SECRET}@{host}")
     assert (code, lines) == (3, ["mongodb: authentication failed (code 18)"])

@@ -123,9 +123,3 @@ def test_without_a_right_to_look_a_plan_says_so(looker: Looker) -> None:
     assert stderr.startswith("ec2: DescribeInstances: ")
     assert len(stderr.splitlines()) == 1
     assert secret not in stderr
-
-
-def test_an_unknown_group_is_a_mistake(looker: Looker) -> None:
-    code, _, stderr = looker.run("plan", "--group", "nobody")
-    assert code == 2
-    assert "no-group has no policy of 'nobody'" in stderr

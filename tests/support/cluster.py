@@ -130,7 +130,7 @@ class Cluster:
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated as None only
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         with path.open("w") as file:
             yaml.dump({key: value for key, value in keys.items() if value is not None}, file)
         return path

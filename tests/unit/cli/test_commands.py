@@ -47,7 +47,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Path:
-    file = tmp_path / "edge.yaml"
+    file = tmp_path / "policies" / "edge.yaml"
+    file.parent.mkdir()
     file.write_text(POLICY)
     return file
 
@@ -98,6 +99,16 @@ def test_an_empty_folder_holds_no_policy(cli: Cli, tmp_path: Path) -> None:
 def test_settings_that_are_not_there_are_one_line_on_stderr(cli: Cli, tmp_path: Path, command: str) -> None:
     file = tmp_path / "none.yaml"
     assert cli(command, "--config", file) == (2, "", f"{file}: unreadable No such file or directory\n")
+
+
+def test_a_group_that_no_policy_names_is_a_mistake(cli: Cli, edge: Path) -> None:
+    settings = edge.parent.with_name("autoscaler.yaml")
+    settings.write_text(
+        "cluster: c\nmongodb: {uri: 'mongodb://127.0.0.1:1'}\nhaproxy: [{name: lb1, socket: unix:/a}]\n"
+        f"ec2: {{region: eu-west-1}}\npolicies: {edge.parent}\n"
+    )
+    line = f"{edge.parent}: no-group has no policy of 'nobody'\n"
+    assert cli("plan", "--config", settings, "--group", "nobody") == (2, "", line)
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["validate"]])
