@@ -49,7 +49,9 @@ class Cluster:
         self.setup = Setup("http", node_ports=(RTMP, HTTP), slots=SLOTS, stats_extra="stats show-legends")
         mark = f"e2e_{uuid4().hex[:8]}"
         self.databases = {"cluster": f"{mark}_clusterdb", "state": f"{mark}_state", "streams": f"{mark}_{APPLICATION}"}
-        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongodb_uri, timeoutMS=1000)
+        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+            mongodb_uri, timeoutMS=1000, serverSelectionTimeoutMS=1000
+        )
         self._rows = self.client[self.databases["cluster"]]
         self._rows["AppSettings"].insert_one({"appName": self.databases["streams"]})
         self._streams = self.client[self.databases["streams"].lower()]["broadcast"]
