@@ -16,7 +16,8 @@ class Load:
     """A signal as node-loads: `growing` is the load to grow by, `shrinking` the one to shrink by, in the signal's unit.
 
     Growing counts what is known of the members in service; shrinking counts what is leaving, too, for its viewers may
-    come back. `missing` names silent members; with any of them `shrinking` means nothing. `known` counts the others.
+    come back. `missing` names members that are silent or told only part; with any of them
+    `shrinking` means nothing. `known` counts the values there are.
     """
 
     growing: float
@@ -38,12 +39,16 @@ def measure(signal: Signal, per_node: float, roster: Roster, view: View) -> Load
     missing: list[str] = []
     for node in roster.in_service:
         sample = _fresh(samples.get(node.instance_id), signal, view.now)
-        if sample is None:
+        if sample is None or sample.partial:
             missing.append(node.instance_id)
-        else:
+        if sample is not None:
             values.append(min(sample.value, per_node) if view.warming_up(node) else sample.value)
     leaving = [_fresh(samples.get(node.instance_id), signal, view.now) for node in roster.leaving]
-    missing += [node.instance_id for node, sample in zip(roster.leaving, leaving, strict=True) if sample is None]
+    missing += [
+        node.instance_id
+        for node, sample in zip(roster.leaving, leaving, strict=True)
+        if sample is None or sample.partial
+    ]
     silent = len(roster.in_service) - len(values)
     serving = _aggregate(signal.aggregate, values)
     if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:

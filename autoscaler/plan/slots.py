@@ -19,11 +19,15 @@ _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING}
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
-    """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused."""
+    """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused.
+
+    `foreign` maps slots that serve an address which is none of our instances: somebody is wrong, and may be it is us.
+    """
 
     of: dict[str, str]
     free: tuple[str, ...]
     gone: dict[str, str]
+    foreign: dict[str, str]
 
 
 def map_slots(view: View) -> SlotMap:
@@ -37,6 +41,7 @@ def map_slots(view: View) -> SlotMap:
     taken: dict[str, str] = {}
     free: list[str] = []
     gone: dict[str, str] = {}
+    foreign: dict[str, str] = {}
     for name in sorted(filter(is_slot, lines), key=_number):
         servers = lines[name]
         ips = {server.ip for server in servers if not _parked(server)}
@@ -45,9 +50,10 @@ def map_slots(view: View) -> SlotMap:
         lapsed = ips - alive
         if not ips and len(servers) == view.places:
             free.append(name)
-        elif lapsed and all(server.status in _IDLE for server in servers if server.ip in lapsed):
-            gone[name] = min(lapsed)
-    return SlotMap(taken, tuple(free), gone)
+        elif lapsed:
+            idle = all(server.status in _IDLE for server in servers if server.ip in lapsed)
+            (gone if idle else foreign)[name] = min(lapsed)
+    return SlotMap(taken, tuple(free), gone, foreign)
 
 
 def slot_name(node: Node) -> str:

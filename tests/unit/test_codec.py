@@ -84,7 +84,11 @@ def test_no_number_survives_too() -> None:
 
 def test_times_are_written_in_utc_to_the_microsecond() -> None:
     istanbul = NOW.astimezone(timezone(timedelta(hours=3)))
-    assert to_plain(Sample(1, istanbul)) == {"value": 1, "at": "2026-01-01T12:00:00.123456+00:00"}
+    assert to_plain(Sample(1, istanbul)) == {
+        "value": 1,
+        "at": "2026-01-01T12:00:00.123456+00:00",
+        "partial": False,
+    }
 
 
 def test_a_gap_is_told_from_the_value_it_stands_for() -> None:

@@ -146,3 +146,13 @@ def test_the_safest_wins(verdicts: list[tuple[Direction, int]], desired: int) ->
     proposal = combine(Proposal(4, 4), given)
     assert proposal.desired == desired
     assert [reason.code for reason in proposal.reasons] == (["target_tracking"] if desired != 4 else [])
+
+
+def test_what_is_only_partly_known_is_good_to_grow_by_and_never_to_shrink_by() -> None:
+    def found(value: float) -> Verdict:
+        told_in_part = {"i-1": Sample(value, NOW, partial=True), "i-2": Sample(value, NOW)}
+        shot = snapshot(node(1), node(2), samples={"mongodb.node.cpu_percent": told_in_part})
+        return verdict(shot, seasoned(1, 2))
+
+    assert (found(100.0).direction, found(100.0).desired) == (OUT, 4)
+    assert (found(1.0).direction, found(1.0).missing) == (HOLD, ("i-1",))

@@ -6,7 +6,7 @@ import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.plan import Drain, Endpoint, Plan, Terminate
+from autoscaler.model.plan import CancelDrain, Drain, Endpoint, Plan, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, ServerStatus
 from autoscaler.plan.guard import guard
 from tests.support.fleet import LONG_AGO, NOW, node, policy, seasoned, snapshot, view
@@ -51,3 +51,15 @@ def test_a_drain_of_a_publishers_node_is_struck() -> None:
     assert verdict(drain, snapshot(node(1, publishers=2), node(2)), seasoned(1, 2)) == ["publisher_live"]
     assert verdict(drain, snapshot(node(2), node(3)), seasoned(2, 3)) == ["publisher_live"]  # nobody knows i-1
     assert verdict(drain, snapshot(node(1), node(2)), seasoned(1, 2)) == []
+
+
+def test_a_node_that_comes_back_is_struck_from_every_departure() -> None:
+    memory = seasoned(1, 2, drains=READY_TO_GO)
+    shot = snapshot(node(1, status=ServerStatus.MAINT), node(2))
+    decision, after = decide(shot, policy(), memory)
+    back = CancelDrain(
+        token="t", why="below_desired", instance_id="i-1", ip="10.0.0.1", slot="slot1", endpoints=PLACES
+    )  # fmt: skip
+    guarded = guard(Plan(decision, (back, ends("i-1"))), view(shot, memory=after))
+    assert guarded.actions == (back,)
+    assert [reason.code for reason in guarded.refusals] == ["both_ways"]
