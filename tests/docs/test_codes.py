@@ -33,7 +33,6 @@ PASSED_ON = {
     "autoscaler/model/decision.py": {"Reason": {"code"}},  # Proposal.to, collected where it is called
     "autoscaler/decide/combine.py": {"to": {"winner.rule.partition(':')[0]"}},  # the kinds of rules
     "autoscaler/decide/pace.py": {"to": {"f'cooldown_{direction}'", "f'rate_limit_{direction}'"}},
-    "autoscaler/plan/guard.py": {"Reason": {"why"}},  # every word that the guard's functions return
     "autoscaler/cycle/execute.py": {"Failed": {"error.code"}, "Skipped": {"f'no_second_look:{error.source}'"}},
     "autoscaler/cycle/look_again.py": {"Skipped": {"f'no_second_look:{error.source}'"}},
     "autoscaler/adapters/haproxy_control.py": {"Failed": {"error.code"}},
