@@ -122,10 +122,13 @@ def _rehearsal(policy: Policy, hands: Acting) -> Iterator[ActionError]:
 
 def _membership(policies: Sequence[Policy], hands: Acting) -> Iterator[AutoscalerError]:
     """Ask the balancers whether they would let themselves be steered."""
-    lines: dict[str, None] = {}  # in order, and each once: two groups may meet the same socket
+    found: dict[str, str | ObservationError] = {}  # in order, and each once: two groups may meet the same socket
     for policy in policies:
         sticky = [membership.backend for membership in policy.load_balancer if membership.cookie]
         slots = {place.backend: policy.slots for place in policy.endpoints}
-        lines |= dict.fromkeys(hands.proxies.preflight(slots, sticky))
-    for line in lines:
-        yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", line)])
+        found |= {str(fault): fault for fault in hands.proxies.preflight(slots, sticky)}
+    for fault in found.values():
+        if isinstance(fault, ObservationError):
+            yield fault
+        else:
+            yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", fault)])

@@ -24,7 +24,7 @@ class Hands:
     """As much of `Acting` as preflight asks: it only ever asks."""
 
     refuses: dict[str, ActionError] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    lines: list[str | ObservationError] = field(default_factory=list)
     asked: list[tuple[Mapping[str, str], Collection[str]]] = field(default_factory=list)
 
     @property
@@ -39,7 +39,7 @@ class Hands:
         if subnet in self.refuses:
             raise self.refuses[subnet]
 
-    def preflight(self, backends: Mapping[str, str], sticky: Collection[str]) -> list[str]:
+    def preflight(self, backends: Mapping[str, str], sticky: Collection[str]) -> list[str | ObservationError]:
         self.asked.append((backends, sticky))
         return self.lines
 
@@ -145,6 +145,12 @@ def test_who_steers_asks_for_slots_and_cookies_and_hears_each_complaint_once(rig
         ({BACKEND: "slot"}, [BACKEND]),
         ({BACKEND: "o"}, []),
     ]
+
+
+def test_a_socket_that_does_not_answer_while_the_statistics_do_is_an_outage_and_told_once(rig: Rig) -> None:
+    """With exit code 2 systemd would leave the daemon dead, though the balancer may only be late."""
+    rig.hands.lines = [ObservationError("haproxy:lb1", "Connection refused (unix:/a)")]
+    assert rig.lines(policy(), policy(group="origin", slots="o")) == ["3 haproxy:lb1: Connection refused (unix:/a)"]
 
 
 def test_without_policies_the_sources_are_asked_all_the_same(rig: Rig) -> None:
