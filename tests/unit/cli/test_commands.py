@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +16,10 @@ from autoscaler.cli import app
 from autoscaler.cli.plan import document, text
 from autoscaler.cli.status import _table, summary
 from autoscaler.model.codec import to_plain
+from autoscaler.model.snapshot import Gap
+from tests.support.daemon import ROOT, command, environment
 from tests.support.fleet import policy
-from tests.support.records import REPORT
+from tests.support.records import NOW, REPORT
 
 Cli = Callable[..., tuple[int, str, str]]
 POLICY = """\
@@ -111,6 +115,12 @@ def test_a_group_that_no_policy_names_is_a_mistake(cli: Cli, edge: Path) -> None
     assert cli("plan", "--config", settings, "--group", "nobody") == (2, "", line)
 
 
+def test_an_interrupt_while_libraries_load_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = command("validate", env=environment(PYTHONPATH=f"{tmp_path}:{ROOT}"))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["validate"]])
 def test_what_no_command_knows_is_a_usage_error(cli: Cli, arguments: list[str]) -> None:
     code, out, err = cli(*arguments)
@@ -164,3 +174,24 @@ def test_a_status_shows_what_is_unknown_as_unknown() -> None:
     assert (group["bounds"], group["paused"]) == ({"min": 1, "max": 10}, False)
     table = _table(nodes)
     assert [next(iter(column.cells)) for column in table.columns][4:8] == ["?"] * 4
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "500"])
+def test_a_status_cuts_nothing_off_and_takes_no_word_for_markup(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    gap = Gap("mongodb", "i-1", NOW, "no answer from [/red] within :two: s, " + "which is long " * 20)
+    report = replace(REPORT, snapshot=replace(REPORT.snapshot, gaps=(gap,)))
+    settings = SimpleNamespace(cluster="live")
+    monkeypatch.setattr(sys.modules["autoscaler.cli.status"], "look", lambda *_: (settings, [(policy(), report)]))
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, err = cli("status")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "live/edge: 4 nodes, 5 desired, bounds 1-10"
+    for node in REPORT.snapshot.nodes:
+        phase = REPORT.decision.phases[node.instance_id].value
+        [row] = [line for line in lines if node.instance_id in line]
+        assert row.split()[:3] == [node.instance_id, node.instance.ip, phase]
+        assert row.split()[-1] == "eu-west-1a"
+    assert lines[-1].rstrip() == f"lacks mongodb i-1: {gap.detail}".rstrip()
