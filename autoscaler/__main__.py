@@ -1,5 +1,5 @@
 """`python -m autoscaler` is the command `autoscaler`."""
 
-from autoscaler.cli.app import main
+from autoscaler.entry import main
 
 main()

@@ -117,7 +117,7 @@ class MemoryReader(Protocol):
     """Reads what the cycles remember."""
 
     def load(self, group: str) -> Memory:
-        """Return the group's memory, an empty one at first."""
+        """Return the group's memory; at first an empty one, of an origin that no other memory has."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     progress = Console(stderr=True)
+    progress.print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.2f}; a busy machine misses goals")
     figures: list[Figure] = []
     for name in options.names or BENCHMARKS:
         progress.print(f"measuring {name} ...", style="dim")

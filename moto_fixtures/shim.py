@@ -137,7 +137,7 @@ class Shim:
         return _json(200, self.state())
 
     def _answer(self, call: Call, environ: WSGIEnvironment) -> Answer:
-        self.ending.wait(self.latency_s)
+        self._wait(self.latency_s)
         fault = self.script.take(call)
         try:
             if fault and not fault.after:
@@ -177,7 +177,12 @@ class Shim:
         if fault.drop:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError("dropped on demand")
-        self.ending.wait(fault.hang)
+        self._wait(fault.hang)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and drop the connection when the server ends meanwhile: to go on could outlive the interpreter."""
+        if self.ending.wait(seconds):
+            raise ConnectionAbortedError("the server ends")
 
 
 def _json(status: int, document: object) -> Answer:

@@ -168,20 +168,20 @@ class HaproxyControl:
                 break
         return [call.lost or _read_back(pairs, step) for pairs in found]
 
-    def preflight(self, backends: Mapping[str, str], sticky: Collection[str] = ()) -> list[str]:
+    def preflight(self, backends: Mapping[str, str], sticky: Collection[str] = ()) -> list[str | ObservationError]:
         """Say in one line each what would keep us from working; `backends` gives each backend's slot prefix.
 
         `sticky` names those whose clients hold a cookie: without one on a slot they would be sent anywhere each time.
+        A balancer that does not answer is an error instead of a line: it may come back by itself, the rest does not.
         """
-        lines: list[str] = []
+        found: list[str | ObservationError] = []
         for balancer, socket in self._sockets.items():
             try:
-                lines += [
-                    f"{balancer}: {line}" for line in (*_faults(socket, backends), *_unsticky(socket, backends, sticky))
-                ]
+                found.extend(f"{balancer}: {line}" for line in _faults(socket, backends))
+                found.extend(f"{balancer}: {line}" for line in _unsticky(socket, backends, sticky))
             except ObservationError as error:
-                lines.append(f"{balancer}: {error.detail} ({socket.address})")
-        return lines
+                found.append(ObservationError(f"haproxy:{balancer}", f"{error.detail} ({socket.address})"))
+        return found
 
 
 def _invalid(admission: Admission) -> Failed | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 from pymongo import ReadPreference
 from pymongo.collection import Collection
@@ -40,15 +41,15 @@ class MongoMemoryReader:
         self._client = database.client
 
     def load(self, group: str) -> Memory:
-        """Return the group's memory, an empty one at first.
+        """Return the group's memory; at first an empty one of an origin of its own.
 
         Raises:
             ObservationError: MongoDB cannot be read, or holds what this version cannot read.
         """
         with reading(self._client):
             row = self._rows.find_one({"_id": group})
-        if row is None:
-            return Memory()
+        if row is None or row.get("revision") == 0:  # 0: made for the first savers, and nobody saved yet
+            return Memory(origin=uuid4().hex)
         try:
             return replace(from_plain(Memory, json.loads(row["memory"])), revision=row["revision"])
         except (KeyError, TypeError, json.JSONDecodeError, Malformed) as error:

@@ -15,6 +15,9 @@ from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, Node
 from autoscaler.policy.schema import Policy
 
+_WHOLE = 10_000
+"""Columns to lay out in, more than any table has. An id must never be cut; a narrow terminal wraps lines by itself."""
+
 
 def status(config: Config = None, group: Group = None, *, as_json: AsJson = False) -> None:
     """Show each group's size and each node's phase and load. What cannot be read is shown as unknown, never as 0."""
@@ -23,17 +26,17 @@ def status(config: Config = None, group: Group = None, *, as_json: AsJson = Fals
     if as_json:
         typer.echo(json.dumps({"cluster": settings.cluster, "leader": None, "groups": groups}, indent=2))
         return
-    console = Console()
+    # What a vendor says goes in as it is: `[...]` in it is no markup.
+    console = Console(width=_WHOLE, markup=False, emoji=False, highlight=False)
     for (policy, report), entry in zip(looks, groups, strict=True):
         decision, bounds = report.decision, policy.bounds
         console.print(
             f"{settings.cluster}/{policy.group}: {decision.current} nodes, {decision.desired} desired, "
-            f"bounds {bounds.min}-{bounds.max}",
-            highlight=False,
+            f"bounds {bounds.min}-{bounds.max}"
         )
         console.print(_table(entry["nodes"]))
         for gap in report.snapshot.gaps:
-            console.print(f"lacks {gap.source} {gap.subject}: {gap.detail}", highlight=False)
+            console.print(f"lacks {gap.source} {gap.subject}: {gap.detail}")
 
 
 def summary(policy: Policy, report: CycleReport) -> dict[str, Plain]:

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from autoscaler.cycle.look_again import look_again
-from autoscaler.model.errors import ActionError
+from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import (
     Action,
@@ -23,6 +23,7 @@ from autoscaler.model.plan import (
     Outcome,
     Plan,
     Result,
+    Skipped,
     Terminate,
     Wake,
 )
@@ -49,12 +50,12 @@ class LiveExecutor:
         memory = self.hands.store.save(group, intend(memory, plan, now))
         outcomes: list[Outcome] = []
         for _, batch in groupby(plan.actions, key=type):
-            outcomes += self._take(group, list(batch))
+            outcomes += self._take(group, list(batch), memory.revision)
         if outcomes:
             memory = self.hands.store.save(group, settle(memory, outcomes, now))
         return tuple(outcomes), memory
 
-    def _take(self, group: str, batch: Sequence[Action]) -> list[Outcome]:
+    def _take(self, group: str, batch: Sequence[Action], revision: int) -> list[Outcome]:
         """Take steps of one kind together: a balancer is told of a hundred nodes as cheaply as of one."""
         recorded: list[Action] = []
         outcomes: list[Outcome] = []
@@ -65,12 +66,12 @@ class LiveExecutor:
             except ActionError as error:
                 outcomes.append(Outcome(action, _failed(error)))
         if recorded:
-            outcomes += map(Outcome, recorded, self._do(recorded))
+            outcomes += map(Outcome, recorded, self._do(group, recorded, revision))
         for outcome in outcomes:
             self.hands.journal.outcome(group, outcome)
         return outcomes
 
-    def _do(self, batch: Sequence[Any]) -> Iterable[Result]:
+    def _do(self, group: str, batch: Sequence[Any], revision: int) -> Iterable[Result]:
         fleet, proxies = self.hands.fleet, self.hands.proxies
         match batch[0]:
             case Admission():
@@ -86,15 +87,26 @@ class LiveExecutor:
             case Wake():
                 results = [_attempt(fleet.wake, action.instance_id) for action in batch]
             case Terminate():
-                results = self._end(batch)
+                results = self._end(group, batch, revision)
             case unknown:
                 raise AssertionError(unknown)  # an action that nobody carries out is a bug
         return results
 
-    def _end(self, batch: Sequence[Terminate]) -> Iterable[Result]:
-        """Terminate, after a second look: a publisher may have come past the balancers since the snapshot."""
+    def _end(self, group: str, batch: Sequence[Terminate], revision: int) -> Iterable[Result]:
+        """Terminate, after a second look: a publisher may have come past the balancers since the snapshot.
+
+        Nor is anything ended once another process has taken the group over: it may want the node.
+        """
         busy = look_again(self.senses, batch)
-        return [busy.get(action.ip) or _attempt(self.hands.fleet.terminate, action.instance_id) for action in batch]
+        for action in batch:
+            taken_over = self._taken_over(group, revision)
+            yield taken_over or busy.get(action.ip) or _attempt(self.hands.fleet.terminate, action.instance_id)
+
+    def _taken_over(self, group: str, revision: int) -> Skipped | None:
+        try:
+            return None if self.hands.store.load(group).revision == revision else Skipped("taken_over")
+        except ObservationError as error:
+            return Skipped(f"no_second_look:{error.source}")
 
 
 def _attempt(step: Callable[[Subject], tuple[str, ...] | None], subject: Subject) -> Result:

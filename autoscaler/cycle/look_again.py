@@ -21,7 +21,7 @@ def look_again(senses: Senses, batch: Sequence[Terminate]) -> Mapping[str, Resul
     for action in batch:
         if publishers.get(action.ip):
             found[action.ip] = Skipped("publisher_live")
-        elif action.why == "drained" and sessions[action.ip]:
+        elif sessions[action.ip]:
             found[action.ip] = Skipped("sessions_live")
     return found
 

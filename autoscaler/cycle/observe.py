@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from autoscaler.cycle.samples import sample
+from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import (
@@ -40,7 +41,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     readings = [_read_proxy(stats, backends, now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
-    sources = _Sources(heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
+    sources = _Sources(now, heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
     nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
     nodes = _ask_directly(senses, policy, memory, nodes)
     gaps = [source for source in (instances, heartbeats, streams) if isinstance(source, Gap)]
@@ -75,6 +76,7 @@ def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Pr
 class _Sources:
     """What there is to join an instance with. `deaf` is the first balancer that could not be read."""
 
+    now: datetime
     heartbeats: Mapping[str, Heartbeat] | Gap
     streams: Streams | Gap
     servers: Mapping[str, list[Server]]
@@ -93,13 +95,25 @@ def _by_ip(proxies: Iterable[Proxy]) -> Mapping[str, list[Server]]:
 def _node(instance: Instance, sources: _Sources) -> Node:
     servers = sources.deaf or tuple(sources.servers.get(instance.ip, ()))
     streams = sources.streams
+    heartbeat = _heartbeat(instance, sources.heartbeats)
     return Node(
         instance=instance,
-        heartbeat=_heartbeat(instance, sources.heartbeats),
+        heartbeat=heartbeat,
         servers=servers,
         sessions=_sessions(instance, servers, sources.proxies),
-        publishers=streams if isinstance(streams, Gap) else streams.publishers.get(instance.ip, 0),
+        publishers=streams if isinstance(streams, Gap) else _publishers(instance, heartbeat, streams, sources.now),
     )
+
+
+def _publishers(instance: Instance, heartbeat: Heartbeat | Gap | None, streams: Streams, now: datetime) -> int | Gap:
+    """Count a node's live streams. None found proves nothing while the node does not write to MongoDB at all.
+
+    Heartbeats and streams are written by the same process and freeze together (Ant-Media-Server #7045, #7226).
+    """
+    count = streams.publishers.get(instance.ip, 0)
+    if count or not isinstance(heartbeat, Heartbeat) or now - heartbeat.at <= HEARTBEAT_MAX_AGE:
+        return count
+    return Gap("mongodb", instance.instance_id, heartbeat.at, "its heartbeat is stale, and its streams may be, too")
 
 
 def _heartbeat(instance: Instance, heartbeats: Mapping[str, Heartbeat] | Gap) -> Heartbeat | Gap | None:

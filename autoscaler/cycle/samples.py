@@ -33,7 +33,7 @@ def _of_node(node: Node, now: datetime) -> Iterator[tuple[str, Sample]]:
         yield "mongodb.node.publishers", Sample(node.publishers, now)
     if not isinstance(node.servers, Gap):
         for source, value in _of_servers(node.servers).items():
-            yield source, Sample(value, now)
+            yield source, Sample(value, now, partial=isinstance(node.sessions, Gap))
 
 
 def _of_heartbeat(beat: Heartbeat) -> Iterator[tuple[str, Sample]]:

@@ -27,7 +27,10 @@ _BY_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Every node with its phase. `unseen` counts launched instances that EC2 does not list yet."""
+    """Every node with its phase. `warming` counts those on their way, but for the overdue.
+
+    `unseen` counts launched instances that EC2 does not list yet.
+    """
 
     phases: dict[str, Phase]
     in_service: tuple[Node, ...]
@@ -49,7 +52,7 @@ def call_roll(view: View) -> Roster:
         phases=phases,
         in_service=tuple(node for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE),
         leaving=tuple(node for node in nodes if phases[node.instance_id] in LEAVING),
-        warming=sum(phase in WARMING for phase in phases.values()),
+        warming=sum(phases[node.instance_id] in WARMING and not overdue(node, view) for node in nodes),
         unseen=_unseen(view.snapshot, view.memory),
     )
 
@@ -84,18 +87,28 @@ def serving(node: Node, view: View) -> bool:
     return len(up) >= view.places > 0
 
 
+def overdue(node: Node, view: View) -> bool:
+    """Whether a node has been out of service for so long that we no longer count on it, whatever it says of itself."""
+    since = view.memory.outside.get(node.instance_id)
+    admitted = node.instance_id in view.memory.admitted
+    patience = view.policy.join.lost_after if admitted else view.policy.join.timeout
+    return since is not None and view.now - since >= patience
+
+
 def beating(node: Node, now: datetime) -> bool:
     """Whether the node's heartbeat is fresh."""
     return isinstance(node.heartbeat, Heartbeat) and now - node.heartbeat.at <= HEARTBEAT_MAX_AGE
 
 
 def suspect(node: Node, view: View) -> bool:
-    """Whether independent sources agree that a running node is gone: a stale heartbeat, no answer, out of service.
+    """Whether independent sources agree that a running node is gone: a stale heartbeat, no answer, UP nowhere.
 
     A stale row alone may mean "overloaded", the opposite of "remove it" (Ant-Media-Server #7045, #7226).
     """
     stale = isinstance(node.heartbeat, Heartbeat) and not beating(node, view.now)
-    return stale and node.answers is False and not isinstance(node.servers, Gap) and not serving(node, view)
+    if isinstance(node.servers, Gap):
+        return False
+    return stale and node.answers is False and all(server.status is not ServerStatus.UP for server in node.servers)
 
 
 def parked(node: Node) -> bool:

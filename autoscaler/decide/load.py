@@ -19,8 +19,8 @@ class Load:
     """A signal as node-loads: `growing` is the load to grow by, `shrinking` the one to shrink by, in the signal's unit.
 
     Growing counts what is known of the members in service; shrinking counts what is leaving, too, for its viewers may
-    come back. `missing` names silent members; with any of them `shrinking` means nothing. `members` counts all that
-    should have spoken, `known` those that did.
+    come back. `missing` names members that are silent, or told only part; with any of them `shrinking` means nothing.
+    `members` counts all that should have spoken, `known` the values there are.
     """
 
     growing: float
@@ -52,13 +52,18 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     for node in roster.in_service:
         sample = _fresh(samples.get(node.instance_id), signal, view.now)
         most = cap if view.warming_up(node) else inf
-        if sample is None:
+        if sample is None or sample.partial:
             missing.append(node.instance_id)
+        if sample is None:
             caps.append(most)
         else:
             values.append(min(sample.value, most))
     leaving = [_fresh(samples.get(node.instance_id), signal, view.now) for node in roster.leaving]
-    missing += [node.instance_id for node, sample in zip(roster.leaving, leaving, strict=True) if sample is None]
+    missing += [
+        node.instance_id
+        for node, sample in zip(roster.leaving, leaving, strict=True)
+        if sample is None or sample.partial
+    ]
     growing = _filled(signal, values, caps)
     shrinking = growing + sum(sample.value for sample in leaving if sample)
     return Load(growing, shrinking, len(values), len(roster.in_service), tuple(missing))

@@ -11,6 +11,9 @@ from autoscaler.decide.view import View
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
 
+LONGEST_BLINK = timedelta(minutes=1)
+"""Two looks at most this far apart count as watching without a break."""
+
 EVENTS_KEPT = timedelta(days=1)
 """How far back scale events are remembered: the longest `per` or cooldown that makes sense."""
 
@@ -19,18 +22,29 @@ def track(view: View) -> Memory:
     """Bring the memory up to the snapshot. Nothing is forgotten about nodes while EC2 cannot be read."""
     if view.snapshot.lacks("ec2"):
         return view.memory
-    now, memory = view.now, view.memory
-    nodes = {node.instance_id: node for node in view.snapshot.nodes}
+    now, memory = view.now, _watched(view)
     running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
+    nodes = {node.instance_id: node for node in running}
     return replace(
         memory,
+        looked_at=now,
         drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
         admitted=_since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now),
         suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
+        outside=_since(memory.outside, [n for n in running if not serving(n, view)], now),
         launches=tuple(_outstanding(memory.launches, view)),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
     )
+
+
+def _watched(view: View) -> Memory:
+    """Forget since when nodes were empty or gone if nobody watched: a span that was not watched proves nothing."""
+    memory = view.memory
+    if memory.looked_at is not None and view.now - memory.looked_at <= LONGEST_BLINK:
+        return memory
+    drains = {key: replace(record, empty_since=None) for key, record in memory.drains.items()}
+    return replace(memory, drains=drains, suspects={})
 
 
 def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:

@@ -51,15 +51,20 @@ class Memory:
     since which it is passed.
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
-    the same group one loses before it wrote anything.
+    the same group one loses before it wrote anything. `origin` is drawn when the memory is first made, so that no token
+    of a memory that was lost, or of another cluster's, is ever used again. `looked_at` is the last cycle's time.
+    `suspects` and `outside` say since when a running node seems gone, or is just not in service.
     """
 
     revision: int = 0
+    origin: str = ""
+    looked_at: datetime | None = None
     recommendations: tuple[Recommendation, ...] = ()
     events: tuple[ScaleEvent, ...] = ()
     drains: Mapping[str, DrainRecord] = field(default_factory=dict)
     admitted: Mapping[str, datetime] = field(default_factory=dict)
     suspects: Mapping[str, datetime] = field(default_factory=dict)
     breaches: Mapping[str, datetime] = field(default_factory=dict)
+    outside: Mapping[str, datetime] = field(default_factory=dict)
     launches: tuple[LaunchRecord, ...] = ()
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)

@@ -31,10 +31,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reading of one signal source. `at` is the time at which it was true, by the source's clock."""
+    """One reading of one signal source. `at` is the time at which it was true, by the source's clock.
+
+    `partial`: there is at least this much. Good enough to grow by, and never to shrink by.
+    """
 
     value: float
     at: datetime
+    partial: bool = False
 
 
 class InstanceState(StrEnum):

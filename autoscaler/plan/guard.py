@@ -12,8 +12,8 @@ from dataclasses import replace
 from autoscaler.decide.floors import bounds_now
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
-from autoscaler.model.plan import Action, Drain, Launch, Plan, Terminate
-from autoscaler.model.snapshot import GROUP, Node
+from autoscaler.model.plan import Action, Admission, Deregister, Drain, Launch, Plan, Terminate, Wake
+from autoscaler.model.snapshot import GROUP, Gap, Node
 
 _ENDED = frozenset({Phase.TERMINATING, Phase.STOPPED})
 _MOST_LOST_RATIO = 1 / 3
@@ -25,10 +25,13 @@ def guard(plan: Plan, view: View) -> Plan:
     nodes = {node.instance_id: node for node in view.snapshot.nodes}
     budget = _Budget(plan.decision, view)
     kept: list[Action] = []
+    coming = {action.instance_id for action in plan.actions if isinstance(action, Admission | Wake)}
     refusals: list[Reason] = []
     for action in plan.actions:
         allowed, why = action, ""
-        if isinstance(action, Terminate):
+        if isinstance(action, Drain | Deregister | Terminate) and action.instance_id in coming:
+            why = "both_ways"
+        elif isinstance(action, Terminate):
             why = _why_not_end(action, nodes, plan.decision, view)
         elif isinstance(action, Drain) and action.instance_id not in view.memory.drains:
             why = budget.why_not_drain(nodes.get(action.instance_id))
@@ -74,15 +77,24 @@ def _why_not_end(action: Terminate, nodes: dict[str, Node], decision: Decision, 
     phase = decision.phases.get(action.instance_id)
     if node is None or any(gap.subject == GROUP and gap.source == "ec2" for gap in view.snapshot.gaps):
         return "fleet_unknown"
-    if node.publishers != 0:
+    if _may_publish(node, phase):
         return "publisher_live"
+    if node.sessions != 0 and phase in {Phase.DRAINED, Phase.LOST}:
+        return "sessions_live"
     checks: dict[Phase | None, Callable[[], str]] = {
-        Phase.DRAINED: lambda: "" if node.empty else "sessions_live",
+        Phase.DRAINED: lambda: "",
         Phase.FAILED_TO_JOIN: lambda: "was_in_service" if _entered_service(node, view) else "",
         Phase.LOST: lambda: "too_many_lost" if _too_many_lost(decision) else "",
     }
     check = checks.get(phase)
     return check() if check else "not_drained"
+
+
+def _may_publish(node: Node, phase: Phase | None) -> bool:
+    """Whether somebody publishes on a node, or may. A lost node's own silence is no sign of a publisher any more."""
+    if isinstance(node.publishers, Gap):
+        return phase is not Phase.LOST or node.publishers.subject == GROUP
+    return node.publishers > 0
 
 
 def _entered_service(node: Node, view: View) -> bool:

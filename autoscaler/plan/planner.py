@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision
-from autoscaler.model.plan import Plan
+from autoscaler.model.plan import CancelDrain, Plan
 from autoscaler.plan.guard import guard
 from autoscaler.plan.removal import removals
-from autoscaler.plan.repair import clearances, departures, registrations
+from autoscaler.plan.repair import clearances, departures, registrations, strangers
 from autoscaler.plan.slots import map_slots
 from autoscaler.plan.supply import supply, unanswered
 
@@ -19,6 +19,7 @@ def plan(decision: Decision, view: View) -> Plan:
     slots = map_slots(view)
     admissions, unplaced = registrations(decision, view, slots)
     additions, unaffordable = supply(decision, view, slots)
+    staying = {action.instance_id for action in additions if isinstance(action, CancelDrain)}
     drains, protected = removals(decision, view)
     draft = Plan(
         decision,
@@ -27,9 +28,9 @@ def plan(decision: Decision, view: View) -> Plan:
             *unanswered(view),
             *additions,
             *drains,
-            *departures(decision, view),
+            *departures(decision, view, staying),
             *clearances(view, slots),
         ),
-        refusals=(*unplaced, *unaffordable, *protected),
+        refusals=(*unplaced, *unaffordable, *protected, *strangers(slots)),
     )
     return guard(draft, view)

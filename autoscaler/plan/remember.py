@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
-from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Wake
+from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Wake
 from autoscaler.plan.supply import STOCK_OUT_MEMORY
 
 
@@ -31,11 +31,17 @@ def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
 
 
 def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory:
-    """Remember what was done: which instances a launch brought, what is out of stock, and how the size changed."""
+    """Remember what was done: who was admitted, what a launch brought, what is out of stock, how the size changed.
+
+    Who was admitted is not left to the next snapshot, in which the balancers may have no say any more.
+    """
+    admitted = dict(memory.admitted)
     launches = {record.token: record for record in memory.launches}
     stock_outs = dict(memory.stock_outs)
     for outcome in outcomes:
         action, result = outcome.action, outcome.result
+        if isinstance(action, Register) and isinstance(result, Done):
+            admitted.setdefault(action.instance_id, now)
         if not isinstance(action, Launch):
             continue
         if isinstance(result, Done):
@@ -45,7 +51,13 @@ def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory
         if isinstance(result, Failed) and result.error == "stock_out":
             stock_outs[f"{action.spec.instance_type}/{action.subnet}"] = now + STOCK_OUT_MEMORY
     events = tuple(ScaleEvent(now, nodes) for nodes in map(_change, outcomes) if nodes)
-    return replace(memory, launches=tuple(launches.values()), stock_outs=stock_outs, events=(*memory.events, *events))
+    return replace(
+        memory,
+        admitted=admitted,
+        launches=tuple(launches.values()),
+        stock_outs=stock_outs,
+        events=(*memory.events, *events),
+    )
 
 
 def _change(outcome: Outcome) -> int:

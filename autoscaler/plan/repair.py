@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from autoscaler.decide.classify import parked
 from autoscaler.decide.view import View
@@ -34,10 +34,12 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
     return actions, [Reason("no_free_slot", detail, before=waiting, after=0)]
 
 
-def departures(decision: Decision, view: View) -> Iterator[Action]:
-    """Take draining nodes one step further, and end those that are done, lost, or never came."""
+def departures(decision: Decision, view: View, staying: Collection[str]) -> Iterator[Action]:
+    """Take draining nodes one step further, and end those that are done, lost, or never came; none of the `staying`."""
     places = view.policy.endpoints
     for node in view.snapshot.nodes:
+        if node.instance_id in staying:
+            continue
         phase = decision.phases[node.instance_id]
         about = {"instance_id": node.instance_id, "ip": node.instance.ip}
         if phase in _ENDS:
@@ -62,6 +64,12 @@ def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
             ip=ip,
             endpoints=view.policy.endpoints,
         )
+
+
+def strangers(slots: SlotMap) -> Iterator[Reason]:
+    """Name the slots that serve somebody who is no instance of ours, and leave them: our list may be wrong."""
+    for slot, ip in slots.foreign.items():
+        yield Reason("foreign_server", f"{slot} serves {ip}, which is no instance of this group", before=1, after=0)
 
 
 def _register(node: Node, slot: str, view: View) -> Register:

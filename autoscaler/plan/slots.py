@@ -19,35 +19,41 @@ _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING}
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
-    """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused."""
+    """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused.
+
+    `foreign` maps slots that serve an address which is none of our instances: somebody is wrong, and may be it is us.
+    """
 
     of: dict[str, str]
     free: tuple[str, ...]
     gone: dict[str, str]
+    foreign: dict[str, str]
 
 
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
     lines: defaultdict[str, list[Server]] = defaultdict(list)
-    pattern = re.compile(re.escape(view.policy.slots) + r"\d+")
     for proxy in view.snapshot.proxies:
         for server in proxy.servers:
-            if pattern.fullmatch(server.name):
-                lines[server.name].append(server)
+            lines[server.name].append(server)
+    is_slot = re.compile(re.escape(view.policy.slots) + r"\d+").fullmatch
     alive = {node.instance.ip for node in view.snapshot.nodes}
     taken: dict[str, str] = {}
     free: list[str] = []
     gone: dict[str, str] = {}
-    for name, servers in sorted(lines.items(), key=lambda line: _number(line[0])):
+    foreign: dict[str, str] = {}
+    for name in sorted(filter(is_slot, lines), key=_number):
+        servers = lines[name]
         ips = {server.ip for server in servers if not _parked(server)}
         for ip in ips & alive:
             taken.setdefault(ip, name)
         lapsed = ips - alive
         if not ips and len(servers) == view.places:
             free.append(name)
-        elif lapsed and all(server.status in _IDLE for server in servers if server.ip in lapsed):
-            gone[name] = min(lapsed)
-    return SlotMap(taken, tuple(free), gone)
+        elif lapsed:
+            idle = all(server.status in _IDLE for server in servers if server.ip in lapsed)
+            (gone if idle else foreign)[name] = min(lapsed)
+    return SlotMap(taken, tuple(free), gone, foreign)
 
 
 def slot_name(node: Node) -> str:
@@ -60,7 +66,7 @@ def slot_name(node: Node) -> str:
 
 
 def _parked(server: Server) -> bool:
-    return (server.ip, server.port) == PARKING and server.status is ServerStatus.MAINT
+    return server.status is ServerStatus.MAINT and (server.ip, server.port) == PARKING
 
 
 def _number(name: str) -> int:

@@ -33,7 +33,11 @@ def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action]
     if affordable < missing:
         detail = f"no free {view.policy.slots} server in every backend"
         refusals.append(Reason("no_free_slot", detail, before=missing, after=affordable))
-    return [*actions, *launches(affordable, view)], refusals
+    launched = launches(affordable, view)
+    if affordable and not launched:
+        detail = "every type is out of stock in every subnet, as far as is known"
+        refusals.append(Reason("stock_out", detail, before=affordable, after=0))
+    return [*actions, *launched], refusals
 
 
 def _room(decision: Decision, view: View, slots: SlotMap) -> int:

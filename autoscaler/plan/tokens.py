@@ -9,5 +9,7 @@ from autoscaler.decide.view import View
 
 def token(view: View, kind: str, subject: str) -> str:
     """Derive a token of 40 ASCII characters (EC2's ClientToken takes 64) from what makes the step that step."""
-    digest = sha256(f"{view.snapshot.group}\0{view.memory.revision}\0{kind}\0{subject}".encode()).hexdigest()
+    memory = view.memory
+    parts = (memory.origin, view.snapshot.group, str(memory.revision), kind, subject)
+    digest = sha256("\0".join(parts).encode()).hexdigest()
     return f"{kind[:8]}-{digest[: 39 - len(kind[:8])]}"

@@ -77,14 +77,29 @@ def check_part(model: type[Model], data: Any, document: Document, place: Callabl
         return model.model_validate(data)
     except ValidationError as error:
         entries = error.errors(include_url=False, include_input=False)
-        problems = [_problem(model, document, entry, place) for entry in entries if not _follows(entry, entries)]
+        problems = [_problem(model, document, entry, place) for entry in entries if not _follows(model, entry, entries)]
         raise ConfigurationError(sorted(problems, key=lambda p: (p.line, p.column, p.code))) from error
 
 
-def _follows(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a list is only called too short because its items were wrong, each of which is a problem already."""
+def _follows(model: type[BaseModel], entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether another entry tells the same mistake.
+
+    A list is called too short because its items were wrong, and a key is called missing because it was misspelt.
+    """
     loc = entry["loc"]
-    return entry["type"] == "too_short" and any(o["loc"][: len(loc)] == loc and o["loc"] != loc for o in entries)
+    match entry["type"]:
+        case "too_short":
+            return any(o["loc"][: len(loc)] == loc and o["loc"] != loc for o in entries)
+        case "missing":
+            return any(
+                o["type"] == "extra_forbidden" and (*o["loc"][:-1], _meant(model, o["loc"])) == loc for o in entries
+            )
+    return False
+
+
+def _meant(model: type[BaseModel], path: Path) -> str:
+    """Return the known key that an unknown one comes closest to, "" when none is close."""
+    return next(iter(get_close_matches(str(path[-1]), _keys(model, path[:-1]), n=1)), "")
 
 
 def _problem(
@@ -95,8 +110,8 @@ def _problem(
     match entry["type"]:
         case "extra_forbidden":
             known = _keys(model, path[:-1])
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
+            close = _meant(model, path)
+            hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(sorted(known))}"
             return document.problem(at, "unknown-key", f"unknown key {name!r}", hint if known else "")
         case "missing":
             return document.problem(at, "missing-key", f"{key} is required")

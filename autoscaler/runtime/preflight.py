@@ -39,16 +39,24 @@ class PoliciesInForce:
         self.policies: tuple[Policy, ...] = ()
 
     def reload(self) -> Sequence[AutoscalerError]:
-        """Take all policies anew, or keep those in force and return what is wrong with the new ones."""
+        """Take all policies anew, or keep those in force and return what is wrong with the new ones.
+
+        The first ones must be without any fault. Later ones are taken, too, while a source does not answer: a policy
+        may be just what somebody writes against that.
+        """
+        first = not self.policies
         try:
             policies = self._source.load()
         except ConfigurationError as error:
-            at_start = not self.policies  # then all that is wrong is wanted at once
-            return [error, *(self._check(()) if at_start else ())]
-        errors = self._check(policies)
+            return [error, *(self._check(()) if first else ())]
+        errors = [error for error in self._check(policies) if first or _is_final(error)]
         if not errors:
             self.policies = policies
         return errors
+
+
+def _is_final(error: AutoscalerError) -> bool:
+    return isinstance(error, ConfigurationError) or (isinstance(error, ActionError) and not error.retryable)
 
 
 def _trial(step: Callable[[], object]) -> Iterator[AutoscalerError]:
@@ -114,10 +122,13 @@ def _rehearsal(policy: Policy, hands: Acting) -> Iterator[ActionError]:
 
 def _membership(policies: Sequence[Policy], hands: Acting) -> Iterator[AutoscalerError]:
     """Ask the balancers whether they would let themselves be steered."""
-    lines: dict[str, None] = {}  # in order, and each once: two groups may meet the same socket
+    found: dict[str, str | ObservationError] = {}  # in order, and each once: two groups may meet the same socket
     for policy in policies:
         sticky = [membership.backend for membership in policy.load_balancer if membership.cookie]
         slots = {place.backend: policy.slots for place in policy.endpoints}
-        lines |= dict.fromkeys(hands.proxies.preflight(slots, sticky))
-    for line in lines:
-        yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", line)])
+        found |= {str(fault): fault for fault in hands.proxies.preflight(slots, sticky)}
+    for fault in found.values():
+        if isinstance(fault, ObservationError):
+            yield fault
+        else:
+            yield ConfigurationError([Problem("haproxy", 0, 0, "cannot-steer", fault)])

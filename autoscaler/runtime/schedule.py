@@ -23,6 +23,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 LATE = "late"
 """What `on_trouble` gets when a cycle was due while the one before it still ran."""
 
+_EXECUTOR = "cycles"
+"""Our executor's alias in APScheduler, which logs each run under `apscheduler.executors.ALIAS`."""
+
 
 class Schedule:
     """One job, never twice at once; runs that were missed are made up for by one."""
@@ -32,14 +35,20 @@ class Schedule:
     ) -> None:
         """Prepare; nothing runs until `start`. `on_trouble` is called in the scheduler's thread."""
         self._on_trouble = on_trouble
+        # Their own log would repeat each failure with a traceback; the listener reports it once, in our words. Levels
+        # are set for the whole process, so only on loggers that nobody else writes to.
+        logging.getLogger(f"apscheduler.executors.{_EXECUTOR}").setLevel(logging.CRITICAL)
+        log = logging.getLogger(f"apscheduler.scheduler.{_EXECUTOR}")
+        log.setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(
+            logger=log,
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
+            executors={_EXECUTOR: ThreadPoolExecutor(1)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
-        # Its own log would repeat each failure with a traceback; the listener reports it once, in our words.
-        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-        self._scheduler.add_job(job, "interval", seconds=every.total_seconds(), next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(
+            job, "interval", seconds=every.total_seconds(), next_run_time=datetime.now(UTC), executor=_EXECUTOR
+        )
         self._scheduler.add_listener(self._listen, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:

@@ -98,7 +98,11 @@ class SimulatedNodeLoads:
         self.world.alive("mongodb")
         del now
         return Streams(
-            publishers={n.instance.ip: n.publishers for n in self.world.nodes.values() if n.publishers},
+            publishers={
+                node.instance.ip: node.publishers
+                for key, node in self.world.nodes.items()
+                if node.publishers and key not in self.world.frozen
+            },
             viewers=dict(self.world.viewers),
         )
 
@@ -209,12 +213,13 @@ class SimulatedMemoryStore:
 
     memories: dict[str, Memory] = field(default_factory=dict)
     available: bool = True
+    origins: int = 0
 
     def load(self, group: str) -> Memory:
-        """Return what was saved last."""
+        """Return what was saved last; at first an empty one of an origin of its own."""
         if not self.available:
             raise ObservationError("mongodb", "does not answer")
-        return self.memories.get(group, Memory())
+        return self.memories.get(group) or self._first()
 
     def save(self, group: str, memory: Memory) -> Memory:
         """Compare and set on the revision."""
@@ -224,6 +229,10 @@ class SimulatedMemoryStore:
             raise StateConflict(group)
         self.memories[group] = replace(memory, revision=memory.revision + 1)
         return self.memories[group]
+
+    def _first(self) -> Memory:
+        self.origins += 1
+        return Memory(origin=f"origin-{self.origins}")
 
 
 @dataclass

@@ -27,7 +27,10 @@ class SimulatedNode:
 
 @dataclass
 class World:
-    """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet."""
+    """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet, `frozen` nodes.
+
+    A frozen node serves and writes nothing: its heartbeat grows old, and its streams are seen no more.
+    """
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
@@ -36,6 +39,7 @@ class World:
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
     viewers: dict[str, int] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
     capacity: dict[str, int] = field(default_factory=dict)
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)

@@ -44,9 +44,13 @@ def test_a_daemon_that_dies_at_every_step_is_as_good_as_one_that_does_not(rig: C
     rig.write_policy(bounds={"min": 2, "max": 3})
     for after in (False, True):
         dies_calling_ec2(rig, "RunInstances", after=after)
-    for step in (r"addr 127\.\d+\.[12]", "health down", "state ready"):
-        for after in (False, True):
-            dies_telling_haproxy(rig, gate, step, after=after)
+    for step, after in (
+        (rf"addr {rig.net}", False),
+        ("health down", True),
+        ("state ready", False),
+        ("state ready", True),
+    ):
+        dies_telling_haproxy(rig, gate, step, after=after)
     daemon = rig.daemon()
     publisher, viewer = _one_on_each(rig)
     daemon.kill()
@@ -60,8 +64,7 @@ def test_a_daemon_that_dies_at_every_step_is_as_good_as_one_that_does_not(rig: C
     viewer.leave()
     for after in (False, True):
         dies_calling_ec2(rig, "TerminateInstances", after=after)
-    for after in (False, True):
-        dies_telling_haproxy(rig, gate, r"addr 127\.0\.0\.1 port 1", after=after)
+    dies_telling_haproxy(rig, gate, r"addr 127\.0\.0\.1 port 1", after=False)
     daemon = rig.daemon()
     assert rig.settles(1) == {publisher.node}
     until(lambda: rig.free_slots() == SLOTS - 1, "the slot is free")
@@ -83,7 +86,7 @@ def _one_on_each(rig: Cluster) -> tuple[Player, Player]:
 
 def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Cluster) -> None:
     rig.write_policy(bounds={"min": 2, "max": 3})
-    rig.emulator.steer(visible_after_s=4)
+    rig.emulator.steer(visible_after_s=3)
     for _ in range(2):
         dies_calling_ec2(rig, "RunInstances", after=True)
     daemon = rig.daemon()

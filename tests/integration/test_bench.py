@@ -97,7 +97,7 @@ def test_each_situation_asks_for_what_its_name_says(nodes: int) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        {"event": "cycle_late"},
+        {"event": "cycle_failed"},
         {"event": "cycle", "in_service": 19, "current": 20, "desired": 20, "gaps": {}, "actions": {}},
         {"event": "cycle", "in_service": 20, "current": 20, "desired": 20, "gaps": {"ec2": 1}, "actions": {}},
         {"event": "cycle", "in_service": 20, "current": 20, "desired": 20, "gaps": {}, "actions": {"Drain": 1}},

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from moto_fixtures.faults import Fault
 from moto_fixtures.timers import Durations, TimedState
 from moto_fixtures.world import client
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
+"""How long to wait for what has to come: only a failure takes so long."""
 
 
 def run(
@@ -285,21 +287,34 @@ def test_it_runs_as_a_program_and_ends_at_once_even_while_a_call_hangs(tmp_path:
             assert reply["Instances"][0]["InstanceType"] == "c5.2xlarge"
             assert reply["Instances"][0]["PrivateIpAddress"].startswith("127.20.3.")
             host, _, port = ready["endpoint_url"].removeprefix("http://").partition(":")
-            hang(host, int(port))
-            program.send_signal(signal.SIGTERM)
-            assert program.wait(timeout=PATIENCE_S) == 0
+            with hanging(host, int(port)):
+                program.send_signal(signal.SIGTERM)
+                assert program.wait() == 0  # the call hangs for longer than any test may take
         finally:
             program.kill()
     assert log.read_text() == ""
 
 
-def hang(host: str, port: int) -> None:
-    """Leave a call unanswered: script a long hang, send the call, and go."""
-    steering = HTTPConnection(host, port, timeout=5)
-    steering.request("POST", "/_sim", body=json.dumps({"faults": [{"action": "DescribeVpcs", "hang": 600}]}))
-    assert steering.getresponse().status == 200
-    steering.close()
+@contextmanager
+def hanging(host: str, port: int) -> Iterator[None]:
+    """Keep a call unanswered within the block: script a long hang, send the call, and see that it hangs."""
+    steer(host, port, "POST", {"faults": [{"action": "DescribeVpcs", "hang": 600}]})
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    calling = HTTPConnection(host, port, timeout=5)
+    calling = HTTPConnection(host, port, timeout=PATIENCE_S)
     calling.request("POST", "/", body="Action=DescribeVpcs&Version=2016-11-15", headers=form)
-    calling.close()
+    try:
+        while steer(host, port, "GET")["faults"]:
+            time.sleep(0.02)
+        yield
+    finally:
+        calling.close()
+
+
+def steer(host: str, port: int, method: str, document: object = None) -> Any:  # what JSON holds
+    connection = HTTPConnection(host, port, timeout=PATIENCE_S)
+    connection.request(method, "/_sim", body=json.dumps(document))
+    response = connection.getresponse()
+    assert response.status == 200
+    dials = json.loads(response.read())
+    connection.close()
+    return dials

@@ -49,7 +49,9 @@ class Cluster:
         self.setup = Setup("http", node_ports=(RTMP, HTTP), slots=SLOTS, stats_extra="stats show-legends")
         mark = f"e2e_{uuid4().hex[:8]}"
         self.databases = {"cluster": f"{mark}_clusterdb", "state": f"{mark}_state", "streams": f"{mark}_{APPLICATION}"}
-        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongodb_uri, timeoutMS=2000)
+        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+            mongodb_uri, timeoutMS=1000, serverSelectionTimeoutMS=1000
+        )
         self._rows = self.client[self.databases["cluster"]]
         self._rows["AppSettings"].insert_one({"appName": self.databases["streams"]})
         self._streams = self.client[self.databases["streams"].lower()]["broadcast"]
@@ -65,9 +67,9 @@ class Cluster:
 
     # What a test does ----------------------------------------------------------------------------------------------
 
-    def daemon(self, *options: str, settings: Path | None = None, **variables: str) -> Daemon:
+    def daemon(self, *options: str, **variables: str) -> Daemon:
         """Start the daemon on the settings and policies as they were written last."""
-        self._daemons.append(Daemon(settings or self.folder / "autoscaler.yaml", self.env(**variables), *options))
+        self._daemons.append(Daemon(self.folder / "autoscaler.yaml", self.env(**variables), *options))
         return self._daemons[-1]
 
     def run(self, *arguments: str | Path, **variables: str) -> tuple[int, str, str]:
@@ -130,7 +132,7 @@ class Cluster:
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated as None only
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         with path.open("w") as file:
             yaml.dump({key: value for key, value in keys.items() if value is not None}, file)
         return path

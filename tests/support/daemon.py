@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +22,10 @@ DEADLINE_S = 40.0
 
 @cache
 def _bytecode() -> str:
-    """Return a folder for compiled modules: most of a command's time is spent on compiling without one."""
-    return tempfile.mkdtemp(prefix="autoscaler-pyc-")
+    """Return a folder for compiled modules, gone at the end: most of a command's time is spent on compiling without."""
+    folder = tempfile.mkdtemp(prefix="autoscaler-pyc-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def environment(**variables: str) -> dict[str, str]:

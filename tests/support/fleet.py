@@ -102,7 +102,8 @@ def snapshot(
 
 def seasoned(*numbers: int, **facts: Any) -> Memory:
     """A memory of nodes that were admitted long ago, and of a window that was watched."""
-    return Memory(admitted={f"i-{number}": LONG_AGO for number in numbers}, **facts)
+    about = {"looked_at": NOW - seconds(5), **facts}
+    return Memory(admitted={f"i-{number}": LONG_AGO for number in numbers}, **about)
 
 
 def view(shot: FleetSnapshot, rules: Policy | None = None, memory: Memory | None = None) -> View:

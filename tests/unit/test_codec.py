@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from autoscaler.model import codec, plan
 from autoscaler.model.codec import Malformed, Plain, from_plain, to_plain
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.plan import Action, Done, Outcome
+from autoscaler.model.plan import Action, Done, Failed, Outcome
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, Sample
 from tests.support.records import ACTIONS, GAP, MEMORY, NOW, REPORT, RESULTS
+
+NODE = REPORT.snapshot.nodes[1]
+INSTANCE = NODE.instance
 
 
 def through_json(value: object) -> Plain:
@@ -81,7 +84,11 @@ def test_no_number_survives_too() -> None:
 
 def test_times_are_written_in_utc_to_the_microsecond() -> None:
     istanbul = NOW.astimezone(timezone(timedelta(hours=3)))
-    assert to_plain(Sample(1, istanbul)) == {"value": 1, "at": "2026-01-01T12:00:00.123456+00:00"}
+    assert to_plain(Sample(1, istanbul)) == {
+        "value": 1,
+        "at": "2026-01-01T12:00:00.123456+00:00",
+        "partial": False,
+    }
 
 
 def test_a_gap_is_told_from_the_value_it_stands_for() -> None:
@@ -117,6 +124,28 @@ def test_what_is_no_memory_is_refused_by_place(change: dict[str, Plain], problem
     assert isinstance(plain, dict)
     with pytest.raises(Malformed) as refused:
         from_plain(Memory, {**plain, **change})
+    assert str(refused.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "problem"),
+    [
+        (MEMORY, {"launches": ["t"]}, "launches.0: expected LaunchRecord, got 't'"),
+        (INSTANCE, {"ip": 5}, "ip: expected a string, got 5"),
+        (INSTANCE, {"state": "asleep"}, "state: expected one of pending, running, "),
+        (INSTANCE, {"state": ["running"]}, "state: expected one of pending, running, "),
+        (Failed("x", "", retryable=True), {"retryable": 1}, "retryable: expected true or false, got 1"),
+        (Sample(1.0, NOW), {"value": "1.0"}, "value: expected a number, got '1.0'"),
+        (Sample(1.0, NOW), {"value": True}, "value: expected a number, got True"),
+        (NODE, {"sessions": "7"}, "sessions: expected a whole number, got '7'; or expected Gap, got '7'"),
+        (NODE, {"sessions": None}, "sessions: expected a whole number, got None; or expected Gap, got None"),
+    ],
+)
+def test_what_is_no_such_record_is_refused_by_place(record: object, change: dict[str, Plain], problem: str) -> None:
+    plain = to_plain(record)
+    assert isinstance(plain, dict)
+    with pytest.raises(Malformed) as refused:
+        from_plain(type(record), {**plain, **change})
     assert str(refused.value).startswith(problem)
 
 

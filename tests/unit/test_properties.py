@@ -15,7 +15,7 @@ from autoscaler.decide.schedule import applies
 from autoscaler.model.decision import Direction, Phase
 from autoscaler.model.errors import ConfigurationError
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent
-from autoscaler.model.plan import Drain, Launch, Terminate
+from autoscaler.model.plan import Drain, Launch, NodeAction, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, Sample, ServerStatus
 from autoscaler.plan.planner import plan
 from autoscaler.policy.load import load_policies
@@ -161,6 +161,14 @@ def test_a_plan_never_ends_a_node_that_anybody_may_be_on(scene: tuple[FleetSnaps
             assert action.why != "drained" or (doomed.sessions == 0 and action.instance_id in memory.drains)
         if isinstance(action, Drain) and action.instance_id not in memory.drains:
             assert facts[action.instance_id].publishers == 0
+
+
+@given(scenes())
+def test_a_plan_takes_at_most_one_step_with_a_node(scene: tuple[FleetSnapshot, Policy, Memory]) -> None:
+    shot, rules, memory = scene
+    decision, after = decide(shot, rules, memory)
+    steps = [a.instance_id for a in plan(decision, view(shot, rules, after)).actions if isinstance(a, NodeAction)]
+    assert len(steps) == len(set(steps))
 
 
 @given(scenes())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from autoscaler.cycle.cycle import run_cycle
 from autoscaler.cycle.dry_run import DryRunExecutor
+from autoscaler.cycle.execute import LiveExecutor
+from autoscaler.model.decision import Decision
 from autoscaler.model.errors import ActionError, StateConflict
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import (
@@ -21,15 +25,15 @@ from autoscaler.model.plan import (
     Launch,
     LaunchSpec,
     Outcome,
+    Plan,
     Register,
+    Result,
     Skipped,
     Terminate,
     Wake,
 )
 from autoscaler.model.snapshot import InstanceState, ServerStatus
-from autoscaler.simulate.ports import (
-    RecordingJournal,
-)
+from autoscaler.simulate.ports import RecordingJournal, SimulatedProxyControl
 from autoscaler.simulate.world import SimulatedNode
 from tests.support.fleet import BACKEND, policy, seconds
 from tests.support.stage import PLACES, Stage
@@ -155,10 +159,33 @@ def test_a_node_is_looked_at_again_before_it_is_ended(stage: Stage, arrange: Any
     assert node.instance.state is InstanceState.RUNNING
 
 
-def test_sessions_do_not_hold_a_lost_node(stage: Stage) -> None:
+@pytest.mark.parametrize("why", ["lost", "failed_to_join"])
+def test_whatever_the_reason_nobody_is_ended_with_sessions(stage: Stage, why: str) -> None:
     node = stage.serving(1, sessions=2)
-    (outcome,) = stage.do(ends(node, why="lost"))
-    assert outcome.result == Done()
+    (outcome,) = stage.do(ends(node, why=why))
+    assert outcome.result == Skipped("sessions_live")
+
+
+@pytest.mark.parametrize(("trouble", "code"), [("other", "taken_over"), ("dead", "no_second_look:mongodb")])
+def test_nobody_is_ended_once_another_process_has_the_group(stage: Stage, trouble: str, code: str) -> None:
+    node, steps = stage.serving(1), stage.hands.proxies
+
+    class Meanwhile(SimulatedProxyControl):
+        def park(self, parks: Sequence[Deregister]) -> list[Result]:
+            if trouble == "other":
+                stage.store.save("edge", stage.store.load("edge"))
+            stage.store.available = trouble == "other"
+            return steps.park(parks)
+
+    stage.hands = replace(stage.hands, proxies=Meanwhile(stage.world))
+    memory = stage.store.load("edge")
+    now = stage.world.now
+    plan = Plan(Decision("edge", now, 1, 1), (Deregister(**about(node), endpoints=PLACES), ends(node)))
+    with suppress(ActionError):  # the outcomes cannot be saved any more, and that is reported
+        LiveExecutor(stage.senses, stage.hands).execute(plan, memory, now)
+    assert node.instance.state is InstanceState.RUNNING
+    results = [record.result for _, record in stage.journal.records if isinstance(record, Outcome)]
+    assert results == [Done(), Skipped(code)]
 
 
 def test_a_foreign_instance_is_never_ended(stage: Stage) -> None:

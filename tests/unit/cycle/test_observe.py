@@ -74,6 +74,14 @@ def test_a_value_is_as_old_as_its_heartbeat(world: World) -> None:
     assert shot.taken_at - shot.samples[CPU][second(shot).instance_id].at == seconds(30)
 
 
+def test_a_node_that_stopped_writing_may_have_publishers_that_nobody_sees(world: World) -> None:
+    world.advance(seconds(21))
+    shot = seen(world)
+    assert isinstance(shot.nodes[0].publishers, Gap)
+    assert shot.nodes[1].publishers == 3  # what is seen is seen
+    assert shot.gaps == ()
+
+
 def test_a_row_older_than_the_launch_is_another_nodes(world: World) -> None:
     reborn = list(world.nodes.values())[1]
     reborn.instance = replace(reborn.instance, launched_at=world.now + seconds(1))
@@ -129,6 +137,7 @@ def test_after_a_reload_older_sessions_cannot_be_counted(world: World) -> None:
     world.haproxy_started_at = world.now - timedelta(seconds=7)
     shot = seen(world)
     assert isinstance(shot.nodes[0].sessions, Gap)  # launched before the worker started
+    assert [shot.samples[SESSIONS][node.instance_id].partial for node in shot.nodes] == [True, False]
     assert shot.nodes[1].sessions == 2  # launched after it
     assert shot.gaps == ()  # nothing to mend: growth goes on, and only old nodes are protected
 

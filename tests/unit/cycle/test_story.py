@@ -49,7 +49,11 @@ class Drama(Stage):
         for node in self.world.nodes.values():
             if node.instance.state is InstanceState.PENDING:
                 self.world.join(node)
-            elif node.answers and node.instance.state is InstanceState.RUNNING:
+            elif (
+                node.answers
+                and node.instance.state is InstanceState.RUNNING
+                and node.instance.instance_id not in self.world.frozen
+            ):
                 self.world.beat(node, min(100.0, 6.0 * self.sessions(node)))
 
     def running(self) -> list[SimulatedNode]:
@@ -90,11 +94,10 @@ class Drama(Stage):
         self.world.dead ^= {["ec2", "mongodb", "haproxy:lb1"][number % 3]}
 
     def freeze(self, number: int) -> None:
-        """Stop a node's heartbeat, while it goes on serving: its row is old, nothing else changes."""
+        """Let a node stop writing to MongoDB, heartbeats and streams alike, while it serves; or start again."""
         if self.running():
-            node = self.running()[number % len(self.running())]
-            if node.heartbeat:
-                node.heartbeat = replace(node.heartbeat, at=node.heartbeat.at - seconds(100))
+            key = self.running()[number % len(self.running())].instance.instance_id
+            self.world.frozen ^= {key}
 
     def reload(self, _: int) -> None:
         """Reload HAProxy: what its new worker counts proves nothing about older sessions."""

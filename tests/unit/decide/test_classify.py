@@ -160,3 +160,38 @@ def test_nothing_is_forgotten_while_the_fleet_is_unknown() -> None:
     memory = seasoned(1, drains={"i-1": DrainRecord(LONG_AGO)})
     blind = replace(snapshot(), gaps=(Gap("ec2", "*", NOW, "does not answer"),))
     assert track(view(blind, memory=memory)) is memory
+
+
+def test_a_node_that_is_up_anywhere_is_no_suspect() -> None:
+    half = (server(1), replace(server(1, ServerStatus.DOWN), backend="backend_rtmp"))
+    rules = policy(load_balancer=[{"backend": "backend_http", "port": 5080}, {"backend": "backend_rtmp", "port": 1935}])
+    hung = node(1, servers=half, heartbeat=STALE, answers=False)
+    assert track(view(snapshot(hung), rules)).suspects == {}
+
+
+def test_a_span_that_nobody_watched_proves_nothing() -> None:
+    silent = node(1, **OUT, heartbeat=STALE, answers=False)
+    empty = node(2, status=ServerStatus.MAINT)
+    before = seasoned(
+        1, 2, suspects={"i-1": LONG_AGO}, drains={"i-2": DrainRecord(LONG_AGO, LONG_AGO)}, looked_at=NOW - seconds(61)
+    )  # fmt: skip
+    after = track(view(snapshot(silent, empty), memory=before))
+    assert after.suspects == {"i-1": NOW}
+    assert after.drains == {"i-2": DrainRecord(LONG_AGO, NOW)}
+    assert after.looked_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("outside", "admitted", "current"),
+    [(599, False, 2), (600, False, 1), (119, True, 2), (120, True, 1)],
+)
+def test_a_node_that_does_not_get_into_service_is_not_counted_on_for_ever(
+    outside: int,
+    admitted: bool,  # noqa: FBT001 - a table's column
+    current: int,
+) -> None:
+    waiting = node(2, status=ServerStatus.DOWN, answers=True)
+    memory = seasoned(*((1, 2) if admitted else (1,)), outside={"i-2": NOW - seconds(outside)})
+    scene = view(snapshot(node(1), waiting), memory=memory)
+    assert call_roll(scene).current == current
+    assert track(scene).outside == {"i-2": NOW - seconds(outside)}

@@ -242,3 +242,13 @@ def test_an_expression_is_a_signal_like_others(
     scale = [{"target_tracking": {"signal": "busy", **rule}}]
     found = verdict(snapshot(node(1), node(2), samples=samples), seasoned(1, 2), signals=signals, scale=scale)
     assert (found.direction, found.desired) == (direction, desired)
+
+
+def test_what_is_only_partly_known_is_good_to_grow_by_and_never_to_shrink_by() -> None:
+    def found(value: float) -> Verdict:
+        told_in_part = {"i-1": Sample(value, NOW, partial=True), "i-2": Sample(value, NOW)}
+        shot = snapshot(node(1), node(2), samples={"mongodb.node.cpu_percent": told_in_part})
+        return verdict(shot, seasoned(1, 2))
+
+    assert (found(100.0).direction, found(100.0).desired) == (OUT, 4)
+    assert (found(1.0).direction, found(1.0).missing) == (HOLD, ("i-1",))

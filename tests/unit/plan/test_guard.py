@@ -6,7 +6,7 @@ import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.plan import Drain, Endpoint, Launch, Plan, Terminate
+from autoscaler.model.plan import CancelDrain, Drain, Endpoint, Launch, Plan, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, ServerStatus
 from autoscaler.plan.guard import guard
 from autoscaler.plan.planner import plan
@@ -62,3 +62,15 @@ def test_a_schedule_that_raises_max_raises_what_may_be_launched() -> None:
     planned = plan(decision, view(scene.snapshot, rules, memory))
     assert (decision.desired, planned.refusals) == (4, ())
     assert sum(action.count for action in planned.actions if isinstance(action, Launch)) == 3
+
+
+def test_a_node_that_comes_back_is_struck_from_every_departure() -> None:
+    memory = seasoned(1, 2, drains=READY_TO_GO)
+    shot = snapshot(node(1, status=ServerStatus.MAINT), node(2))
+    decision, after = decide(shot, policy(), memory)
+    back = CancelDrain(
+        token="t", why="below_desired", instance_id="i-1", ip="10.0.0.1", slot="slot1", endpoints=PLACES
+    )  # fmt: skip
+    guarded = guard(Plan(decision, (back, ends("i-1"))), view(shot, memory=after))
+    assert guarded.actions == (back,)
+    assert [reason.code for reason in guarded.refusals] == ["both_ways"]

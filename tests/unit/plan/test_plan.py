@@ -254,3 +254,49 @@ def test_the_first_choice_is_the_preferred_type() -> None:
 def test_a_launch_that_was_answered_is_not_repeated() -> None:
     record = LaunchRecord("t", "subnet-a", "", 1, NOW, ("i-9",))
     assert only(made(snapshot(node(1), cpu={1: 60.0}), seasoned(1, launches=(record,))), Launch) == []
+
+
+@pytest.mark.parametrize("record", [EMPTY, PARKABLE])
+def test_a_node_that_is_taken_back_is_not_sent_further_away(record: DrainRecord) -> None:
+    status = ServerStatus.MAINT if record is EMPTY else ServerStatus.DRAIN
+    shot = snapshot(node(1), node(2, status=status), cpu={1: 120.0, 2: 0.0})
+    assert told(made(shot, seasoned(1, 2, drains={"i-2": record}))) == ["CancelDrain i-2 below_desired"]
+
+
+def test_a_lost_node_is_not_ended_while_anybody_is_on_it() -> None:
+    silent = node(4, status=ServerStatus.DOWN, sessions=7, heartbeat=STALE, answers=False)
+    shot = snapshot(node(1), node(2), node(3), silent, cpu=dict.fromkeys((1, 2, 3), 60.0))
+    steps = made(shot, seasoned(1, 2, 3, 4, suspects={"i-4": LONG_AGO}))
+    assert (told(steps), refused(steps)) == ([], [("sessions_live", 1, 0)])
+
+
+def test_a_lost_nodes_own_silence_does_not_keep_it_for_ever() -> None:
+    frozen = Gap("mongodb", "i-4", LONG_AGO, "its heartbeat is stale")
+    silent = node(4, status=None, heartbeat=STALE, answers=False, publishers=frozen)
+    shot = snapshot(node(1), node(2), node(3), silent, cpu=dict.fromkeys((1, 2, 3), 60.0))
+    assert told(made(shot, seasoned(1, 2, 3, 4, suspects={"i-4": LONG_AGO}))) == ["Terminate i-4 lost"]
+
+
+def test_a_slot_that_serves_a_stranger_is_told_and_left() -> None:
+    shot = snapshot(node(1), cpu={1: 60.0})
+    lines = (*shot.proxies[0].servers, server(99, ServerStatus.UP))
+    steps = made(replace(shot, proxies=(replace(shot.proxies[0], servers=lines),)), seasoned(1))
+    assert (steps.actions, refused(steps)) == ((), [("foreign_server", 1, 0)])
+
+
+def test_nothing_in_stock_is_a_reason() -> None:
+    gone = {"/subnet-a": NOW + seconds(9), "/subnet-b": NOW + seconds(9)}
+    steps = made(snapshot(node(1), cpu=hot(1)), seasoned(1, stock_outs=gone))
+    assert (steps.actions, refused(steps)) == ((), [("stock_out", 2, 0)])
+
+
+def test_a_node_stopped_while_it_drained_is_only_woken() -> None:
+    stopped = node(2, state=InstanceState.STOPPED, status=None)
+    steps = made(snapshot(node(1), stopped, cpu={1: 120.0}), seasoned(1, 2, drains={"i-2": EMPTY}))
+    assert told(steps) == ["Wake i-2 below_desired"]
+
+
+def test_tokens_of_another_origin_are_others() -> None:
+    shot = snapshot(node(1), cpu=hot(1))
+    tokens = [{a.token for a in made(shot, seasoned(1, origin=origin)).actions} for origin in ("one", "two")]
+    assert not tokens[0] & tokens[1]

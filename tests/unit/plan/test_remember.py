@@ -87,3 +87,16 @@ def test_what_became_of_a_launch(result: Result, kept: tuple[LaunchRecord, ...],
 def test_events_count_what_really_happened(action: Action, result: Result, nodes: list[int]) -> None:
     after = settle(intended(Memory(), action), [Outcome(action, result)], NOW)
     assert after.events == tuple(ScaleEvent(NOW, count) for count in nodes)
+
+
+@pytest.mark.parametrize(
+    ("result", "admitted"), [(Done(), {"i-1": NOW}), (Skipped("waiting_for_health_check"), {}), (REJECTED, {})]
+)
+def test_who_was_admitted_is_remembered_at_once(result: Result, admitted: dict[str, Any]) -> None:
+    register = Register(why="joined", slot="slot1", **PLACE)
+    assert settle(Memory(), [Outcome(register, result)], NOW).admitted == admitted
+
+
+def test_who_was_admitted_before_keeps_the_first_time() -> None:
+    register, earlier = Register(why="joined", slot="slot1", **PLACE), NOW - seconds(60)
+    assert settle(Memory(admitted={"i-1": earlier}), [Outcome(register, Done())], NOW).admitted == {"i-1": earlier}

@@ -102,6 +102,38 @@ def test_a_list_is_not_called_empty_because_its_items_are_wrong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "- target_tracking: {signal: cpu",
+            "- target_trackin: {signal: cpu",
+            ["1.yaml:10:5: unknown-key unknown key 'target_trackin' (did you mean 'target_tracking'?)"],
+        ),
+        ("group: edge", "groop: edge", ["1.yaml:2:1: unknown-key unknown key 'groop' (did you mean 'group'?)"]),
+        (
+            "group: edge",
+            "party: edge",
+            ["1.yaml:1:1: missing-key group is required", "1.yaml:2:1: unknown-key unknown key 'party' (known keys: "],
+        ),
+        (
+            "role: edge\nbounds: {min: 2",
+            "roles: edge\nbounds: {role: edge",
+            [
+                "1.yaml:3:1: unknown-key unknown key 'roles' (did you mean 'role'?)",
+                "1.yaml:4:1: missing-key bounds.min is required",
+                "1.yaml:4:10: unknown-key unknown key 'role' (known keys: ",
+            ],
+        ),
+    ],
+)
+def test_a_misspelt_key_is_told_once(old: str, new: str, expected: list[str]) -> None:
+    assert old in GOOD
+    told = problems(GOOD.replace(old, new, 1))
+    assert len(told) == len(expected), told
+    assert all(line.startswith(words) for line, words in zip(told, expected, strict=True)), told
+
+
+@pytest.mark.parametrize(
     "text", ["", "- 1\n", "just words\n", "a: !!python/object:os.system {}\n", "x: " + "y" * 300_000]
 )
 def test_what_is_no_policy_at_all_is_refused(text: str) -> None:
