@@ -187,6 +187,7 @@ def _memory(serving: tuple[Node, ...]) -> Memory:
     """Remember nodes that were admitted long ago, and an hour of recommendations, one a cycle."""
     history: list[datetime] = [NOW - timedelta(seconds=5 * number) for number in range(720, 0, -1)]
     return Memory(
+        looked_at=NOW - timedelta(seconds=5),
         recommendations=tuple(Recommendation(at, len(serving)) for at in history),
         admitted={node.instance_id: _LONG_AGO for node in serving},
     )
