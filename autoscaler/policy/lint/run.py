@@ -42,7 +42,7 @@ def lint(files: Sequence[tuple[Document, Policy]]) -> tuple[Problem, ...]:
     """Return what is unwise in these files, each alone and all together, as warnings in the order of their lines."""
     problems: list[Problem] = []
     for document, policy in files:
-        others = [other for _, other in files if other is not policy and other.group != policy.group]
+        others = [other for _, other in files if other.group != policy.group]
         found = [
             _warning(document, _locate(document, finding), code, finding) for code, finding in _ask(policy, others)
         ]

@@ -50,9 +50,20 @@ def _clash(first: Schedule, second: Schedule) -> bool:
     begin = max(_dates(first)[0], _dates(second)[0])
     end = min(_dates(first)[1], _dates(second)[1])
     low, high = sorted((first, second), key=lambda schedule: schedule.min or 0)
-    wide, narrow = (_spans(schedule, begin, end) for schedule in (low, high))
-    nested = all(any(a <= x and y <= b for a, b in wide) for x, y in narrow)
-    return not nested and any(a < y and x < b for a, b in wide for x, y in narrow)
+    wide = _joined(_spans(low, begin, end))
+    partly = [(x, y) for x, y in _spans(high, begin, end) if not any(a <= x and y <= b for a, b in wide)]
+    return any(a < y and x < b for a, b in wide for x, y in partly)
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Join stretches that touch: two whole days in a row have no seam at midnight."""
+    joined: list[Span] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _dates(schedule: Schedule) -> tuple[date, date]:
