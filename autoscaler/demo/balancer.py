@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from autoscaler.demo.processes import ComponentFailed
 from autoscaler.demo.wire import free_ports
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SLOTS = 12
+LONGEST_SOCKET = 86
+"""HAProxy takes paths of 97 characters, and needs some for the name under which it makes the socket first."""
+
 PARKING = "127.0.0.1"
 STATS_USER, STATS_PASSWORD = "Username", "Password"  # the published example's, for a page on loopback
 BACKENDS = ("backend_http", "backend_http_sticky", "backend_rtmp")
@@ -37,8 +41,11 @@ class Balancer:
 
     @classmethod
     def plan(cls, folder: Path) -> Balancer:
-        """Choose ports that are free now, and a socket in `folder`."""
-        return cls(folder / "haproxy.sock", *free_ports(3))
+        """Choose ports that are free now, and a socket in `folder`; ComponentFailed when its path is too long."""
+        path = folder / "haproxy.sock"
+        if len(str(path)) > LONGEST_SOCKET:
+            raise ComponentFailed(f"{folder} is too long a name for a Unix socket in it; set TMPDIR to a shorter one")
+        return cls(path, *free_ports(3))
 
     @property
     def stats_url(self) -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import pytest
@@ -82,10 +83,16 @@ class Demo:
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Start a demo; one that a failing test leaves running is ended."""
-    home = tmp_path / "home"
-    home.mkdir()
+def launch() -> Iterator[Callable[..., Demo]]:
+    """Start a demo; one that a failing test leaves running is ended.
+
+    Its home has a short name of its own: a Unix socket's path, HAProxy's here, has 97 characters at most.
+    """
+    with TemporaryDirectory(prefix="demo-") as home:
+        yield from _launched(Path(home))
+
+
+def _launched(home: Path) -> Iterator[Callable[..., Demo]]:
     demos: list[Demo] = []
 
     def launch(*options: str, **environment: str) -> Demo:
