@@ -99,9 +99,9 @@ class SimulatedNodeLoads:
         del now
         return Streams(
             publishers={
-                node.instance.ip: node.publishers
-                for key, node in self.world.nodes.items()
-                if node.publishers and key not in self.world.frozen
+                node.instance.ip: count
+                for node in self.world.nodes.values()
+                if (count := self.world.visible_publishers(node))
             },
             viewers=dict(self.world.viewers),
         )

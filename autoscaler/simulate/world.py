@@ -12,6 +12,9 @@ from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.plan import Launch
 from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Server, ServerStatus
 
+STREAM_MAX_AGE = timedelta(seconds=60)
+"""How long a stream whose row is not updated any more still counts as live, as in the adapter."""
+
 
 @dataclass
 class SimulatedNode:
@@ -29,7 +32,8 @@ class SimulatedNode:
 class World:
     """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet, `frozen` nodes.
 
-    A frozen node serves and writes nothing: its heartbeat grows old, and its streams are seen no more.
+    A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
+    when their rows are STREAM_MAX_AGE old.
     """
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +43,7 @@ class World:
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
     viewers: dict[str, int] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
-    frozen: set[str] = field(default_factory=set)
+    frozen: dict[str, datetime] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -88,6 +92,11 @@ class World:
             self.servers[balancer, backend, slot] = Server(
                 balancer, backend, slot, node.instance.ip, port, ServerStatus.UP, sessions
             )
+
+    def visible_publishers(self, node: SimulatedNode) -> int:
+        """Count a node's publishers as MongoDB has them."""
+        since = self.frozen.get(node.instance.instance_id)
+        return node.publishers if since is None or self.now - since < STREAM_MAX_AGE else 0
 
     def alive(self, source: str) -> None:
         """Raise what an adapter raises when its source is down."""

@@ -97,7 +97,8 @@ class Drama(Stage):
         """Let a node stop writing to MongoDB, heartbeats and streams alike, while it serves; or start again."""
         if self.running():
             key = self.running()[number % len(self.running())].instance.instance_id
-            self.world.frozen ^= {key}
+            if self.world.frozen.pop(key, None) is None:
+                self.world.frozen[key] = self.world.now
 
     def reload(self, _: int) -> None:
         """Reload HAProxy: what its new worker counts proves nothing about older sessions."""
