@@ -203,6 +203,17 @@ UNWISE = [
     ),
     ("scale_out: {max: [{percent: 10%, per: 2m}]}\n" + reservation("nodes: 12, lead: 20m"), "lint-reservation-late"),
     ("bounds: {min: 0, max: 12}\nrole: both\ndrain: {empty_for: 2m}\n", "lint-min-zero"),
+    ("bounds: {min: 2, max: 10}\nscale_in: {}\n", "lint-no-scale-in-limit"),
+    (
+        SIGNALS
+        + signal("one", CPU_PERCENT, "aggregate: p90", FILLED)
+        + signal("other", CPU_PERCENT, "aggregate: p90", FILLED)
+        + BOTH
+        + hold("one", "target: 60")
+        + hold("other", "target: 60"),
+        "lint-rule-without-effect",
+    ),
+    (steps(UP, "{above: 70, add: 4}", "{below: 65, for: 1m, remove: 1}"), "lint-steps-overlap"),
     ("bounds: {min: 1, max: 1}\n", "lint-fixed-size"),
     ("bounds: {min: 0, max: 12}\n", "lint-stuck-at-zero"),
     ("headroom: {nodes: 13}\n", "lint-headroom-fills-group"),
@@ -279,6 +290,7 @@ WISE = [
     "bounds: {min: 1, max: 12}\nheadroom: {nodes: 1}\n",
     BOTH.replace("110}", "110, tolerance: 50%}"),
     "scale_in: {max: [{nodes: 8, per: 10m}]}\n",
+    "scale_in: {max: [{nodes: 1, per: 2m}, {percent: 100%, per: 1m}]}\n",
     "scale_in: {max: [{nodes: 4, per: 1m}]}\n",
     "scale_out: {stabilization: 2m}\nscale_in: {stabilization: 2m, max: [{nodes: 1, per: 2m}]}\n",
     "scale_in: {cooldown: 1m, max: [{nodes: 1, per: 1d}]}\n",
