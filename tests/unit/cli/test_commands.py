@@ -27,10 +27,10 @@ version: 1
 group: edge
 role: edge
 bounds: {min: 2, max: 8}
-signals: {cpu: {from: mongodb.node.cpu_percent}}
+signals: {cpu: {from: mongodb.node.cpu_percent, max_age: 20s, on_missing: scale_out_only}}
 scale:
   - target_tracking: {signal: cpu, target: 60}
-launch: {launch_template: ams-edge, subnets: [subnet-a]}
+launch: {launch_template: ams-edge, types: [c7i.xlarge, c6i.xlarge], subnets: [subnet-a, subnet-b]}
 load_balancer:
   - {backend: backend_http, port: 5080}
 """
@@ -80,7 +80,7 @@ def test_problems_as_json(cli: Cli, edge: Path) -> None:
     code, out, _ = cli("validate", edge, "--format", "json")
     assert code == 1
     [row] = json.loads(out)["problems"]
-    assert row.keys() == {"file", "line", "column", "code", "message", "hint"}
+    assert row.keys() == {"file", "line", "column", "severity", "code", "message", "hint"}
     assert (row["file"], row["line"], row["column"], row["code"]) == (str(edge), 4, 1, "bounds")
 
 
