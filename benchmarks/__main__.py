@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import daemon, decide_plan, haproxy_admit, mongo_observe, observe
+from benchmarks import daemon, decide_plan, haproxy_admit, mongo_observe, observe, policies
 from benchmarks.figures import FULL, SHORT, Effort, Figure
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "decide_plan": decide_plan.run,
     "haproxy_admit": haproxy_admit.run,
     "mongo_observe": mongo_observe.run,
+    "policies": policies.run,
     "daemon": daemon.run,
 }
 _WIDTH = 120  # of a table that goes to a file

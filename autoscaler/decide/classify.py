@@ -29,11 +29,13 @@ _BY_STATE = {
 class Roster:
     """Every node with its phase. `warming` counts those on their way, but for the overdue.
 
+    `cold`: those in service for less than `warm_up`, of whom every rule wants to know.
     `unseen` counts launched instances that EC2 does not list yet.
     """
 
     phases: dict[str, Phase]
     in_service: tuple[Node, ...]
+    cold: frozenset[str]
     leaving: tuple[Node, ...]
     warming: int
     unseen: int
@@ -48,9 +50,11 @@ def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
     nodes = view.snapshot.nodes
     phases = {node.instance_id: classify(node, view) for node in nodes}
+    in_service = tuple(node for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
     return Roster(
         phases=phases,
-        in_service=tuple(node for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE),
+        in_service=in_service,
+        cold=frozenset(node.instance_id for node in in_service if view.warming_up(node)),
         leaving=tuple(node for node in nodes if phases[node.instance_id] in LEAVING),
         warming=sum(phases[node.instance_id] in WARMING and not overdue(node, view) for node in nodes),
         unseen=_unseen(view.snapshot, view.memory),

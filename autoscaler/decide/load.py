@@ -50,10 +50,11 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     missing: list[str] = []
     caps: list[float] = []  # of the silent
     for node in roster.in_service:
-        sample = _fresh(samples.get(node.instance_id), signal, view.now)
-        most = cap if view.warming_up(node) else inf
+        instance_id = node.instance_id
+        sample = _fresh(samples.get(instance_id), signal, view.now)
+        most = cap if instance_id in roster.cold else inf
         if sample is None or sample.partial:
-            missing.append(node.instance_id)
+            missing.append(instance_id)
         if sample is None:
             caps.append(most)
         else:

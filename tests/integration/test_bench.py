@@ -15,8 +15,9 @@ from rich.console import Console
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.view import View
 from autoscaler.plan.planner import plan
+from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
-from benchmarks import cluster, daemon
+from benchmarks import cluster, daemon, policies
 from benchmarks.__main__ import BENCHMARKS, main, report
 from benchmarks.decide_plan import SITUATIONS
 from benchmarks.figures import Figure, Goal, medians
@@ -24,7 +25,7 @@ from tests.support.daemon import environment
 
 FIGURES = {
     "observe", "decide_plan_p99", "haproxy_admit", "mongo_heartbeats", "mongo_streams", "journal_cycle",
-    "memory_load_and_save", "daemon_core", "daemon_memory",
+    "memory_load_and_save", "policies_load", "decide_rules", "daemon_core", "daemon_memory",
 }  # fmt: skip
 MET = Figure("quick", "1 node", 3.0, "ms", 2.0, Goal("ratio", 1.5))
 MISSED = Figure("slow", "1 node", 3.0, "ms", 2.0, Goal("value", 2.5))
@@ -65,7 +66,7 @@ def test_an_unknown_name_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
         main(["observe", "fast"])
     assert ended.value.code == 2
     assert "no benchmark fast" in capsys.readouterr().err
-    assert set(BENCHMARKS) == {"observe", "decide_plan", "haproxy_admit", "mongo_observe", "daemon"}
+    assert set(BENCHMARKS) == {"observe", "decide_plan", "haproxy_admit", "mongo_observe", "policies", "daemon"}
 
 
 def test_both_are_measured_in_turns_and_prepared_alike() -> None:
@@ -92,6 +93,15 @@ def test_each_situation_asks_for_what_its_name_says(nodes: int) -> None:
     assert asked["rush"].keys() == {"Launch"}
     assert asked["ebb"] == {"Drain": nodes // 2}
     assert asked["churn"].keys() == {"Register", "Terminate"}
+
+
+def test_the_policies_that_are_measured_are_heard() -> None:
+    assert len(load_policies(policies.folder())) == policies.FILES
+    snapshot, memory = policies.scene()
+    decision, _ = decide(snapshot, policies.rich_policy(), memory)
+    assert decision.current == policies.NODES
+    assert len(policies.rich_policy().scale) == 12
+    assert not any(verdict.missing for verdict in decision.verdicts)
 
 
 @pytest.mark.parametrize(
