@@ -22,10 +22,14 @@ DAYS: tuple[Day, ...] = get_args(Day)
 class TargetTracking(Record):
     """Hold a load at a target: the mean (or maximum) of the nodes at `target`, or a sum at `target_per_node`."""
 
-    signal: Name
-    target: Number | None = Field(default=None, gt=0)
-    target_per_node: Number | None = Field(default=None, gt=0)
-    tolerance: Percent = Field(default=10.0, ge=0, lt=100)
+    signal: Name = Field(description="which of `signals`")
+    target: Number | None = Field(
+        default=None, gt=0, description="what a node should carry, for any aggregate but `sum`. This, or the next"
+    )
+    target_per_node: Number | None = Field(default=None, gt=0, description="a node's share of a `sum`")
+    tolerance: Percent = Field(
+        default=10.0, ge=0, lt=100, description="how far the load may be off before anything changes; below 100%"
+    )
 
     @model_validator(mode="after")
     def _one_target(self) -> TargetTracking:
@@ -72,11 +76,17 @@ Nodes = Annotated[
 class Step(Record):
     """`add` while the load is above, or `remove` while it is below, for so long."""
 
-    above: Number | None = None
-    below: Number | None = None
-    held: Duration = Field(default=timedelta(0), alias="for")
-    add: Nodes | None = None
-    remove: Nodes | None = None
+    above: Number | None = Field(default=None, description="the step applies while the load is above this; with `add`")
+    below: Number | None = Field(
+        default=None, description="the step applies while the load is below this; with `remove`"
+    )
+    held: Duration = Field(default=timedelta(0), alias="for", description="how long without a break before it counts")
+    add: Nodes | None = Field(
+        default=None, description="so many nodes more than are in service; a share is of those in service, at least one"
+    )
+    remove: Nodes | None = Field(
+        default=None, description="so many nodes fewer than there are; a share is of those in service, at least one"
+    )
 
     @model_validator(mode="after")
     def _one_direction(self) -> Step:
@@ -91,8 +101,12 @@ class Step(Record):
 class StepScaling(Record):
     """Change by amounts while a load, averaged over the nodes, is beyond thresholds."""
 
-    signal: Name
-    steps: Annotated[tuple[Step, ...], FromList] = Field(min_length=1)
+    signal: Name = Field(
+        description="which of `signals`; a `sum` is compared as it is, anything else as the mean over the nodes"
+    )
+    steps: Annotated[tuple[Step, ...], FromList] = Field(
+        min_length=1, description="of those that apply the largest counts, additions before removals"
+    )
 
 
 def parse_clock(value: object) -> time:
@@ -173,15 +187,21 @@ class Schedule(Record):
     wall clock times in `timezone`, `starts` and `ends` its first and last day.
     """
 
-    days: Annotated[tuple[Day, ...], FromList] = DAYS
-    begins: Clock = Field(default=time(0, 0), alias="from")
-    ends: Clock = Field(default=time(0, 0), alias="to")
-    timezone: Zone = "UTC"
-    first_day: Date | None = None
-    last_day: Date | None = None
-    min: StrictInt | None = Field(default=None, ge=0)
-    max: StrictInt | None = Field(default=None, ge=1)
-    scale_in: StrictBool = True
+    days: Annotated[tuple[Day, ...], FromList] = Field(default=DAYS, description="on which the span begins")
+    begins: Clock = Field(
+        default=time(0, 0), alias="from", description="when it begins, by the wall clock of `timezone`"
+    )
+    ends: Clock = Field(
+        default=time(0, 0), alias="to", description="when it ends; at or before `from` it is on the next day"
+    )
+    timezone: Zone = Field(default="UTC", description="an IANA name; clock changes are minded")
+    first_day: Date | None = Field(default=None, description="the first day on which it begins")
+    last_day: Date | None = Field(default=None, description="the last day on which it begins")
+    min: StrictInt | None = Field(default=None, ge=0, description="at least so many nodes")
+    max: StrictInt | None = Field(
+        default=None, ge=1, description="up to so many nodes, where that is more than `bounds.max`"
+    )
+    scale_in: StrictBool = Field(default=True, description="false: nothing shrinks")
 
     @model_validator(mode="after")
     def _says_something(self) -> Schedule:
@@ -195,12 +215,15 @@ class Schedule(Record):
 class Reservation(Record):
     """Room for an event: so many nodes, or so many viewers, from `lead` before `at` until `until`."""
 
-    name: Name
-    at: Moment
-    until: Moment
-    nodes: StrictInt | None = Field(default=None, ge=1)
-    viewers: StrictInt | None = Field(default=None, ge=1)
-    lead: Duration = timedelta(minutes=15)
+    name: Name = Field(description="what it is for")
+    at: Moment = Field(description="when the room is needed")
+    until: Moment = Field(description="when it is no longer")
+    nodes: StrictInt | None = Field(default=None, ge=1, description="so many nodes. This, or the next")
+    viewers: StrictInt | None = Field(default=None, ge=1, description="so many viewers, by `viewers_per_node`")
+    lead: Duration = Field(
+        default=timedelta(minutes=15),
+        description="how long before `at` the nodes are wanted: launch, boot, and time to look",
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Reservation:
@@ -219,10 +242,12 @@ class ScaleRule(Record):
     `group`: rules of one group speak with one voice; there, holding is no veto against a scale-in that another wants.
     """
 
-    target_tracking: TargetTracking | None = None
-    step: StepScaling | None = None
-    schedule: Schedule | None = None
-    group: Name | None = None
+    target_tracking: TargetTracking | None = Field(default=None, description="hold a load at a target")
+    step: StepScaling | None = Field(default=None, description="add and remove by amounts beyond thresholds")
+    schedule: Schedule | None = Field(default=None, description="more room at certain times")
+    group: Name | None = Field(
+        default=None, description="rules of one group speak with one voice, in which being content is no veto"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> ScaleRule:

@@ -19,8 +19,12 @@ from autoscaler.policy.units import Duration, FromList, Percent
 class Bounds(Record):
     """How many nodes the group may have. `min` holds whatever the rules say."""
 
-    min: StrictInt = Field(ge=0)
-    max: StrictInt = Field(ge=1, le=10_000)
+    min: StrictInt = Field(ge=0, description="fewer nodes than this are never wanted")
+    max: StrictInt = Field(
+        ge=1,
+        le=10_000,
+        description="more nodes are never wanted; a tenth more, at least one, may exist while some leave",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Bounds:
@@ -32,9 +36,11 @@ class Bounds(Record):
 class RateLimit(Record):
     """At most so many nodes, or so many percent of the group, within any `per`."""
 
-    nodes: StrictInt | None = Field(default=None, ge=1)
-    percent: Percent | None = Field(default=None, gt=0)
-    per: Duration
+    nodes: StrictInt | None = Field(default=None, ge=1, description="so many nodes; this, or `percent`")
+    percent: Percent | None = Field(
+        default=None, gt=0, description="so much of the group, of its peak for `control`; at least one node"
+    )
+    per: Duration = Field(description="the period, reaching back from now; a day at most has a meaning")
 
     @model_validator(mode="after")
     def _one_amount(self) -> RateLimit:
@@ -46,9 +52,11 @@ class RateLimit(Record):
 class ScaleOut(Record):
     """How growth is paced: to the lowest recommendation of the window, and never faster than `max`."""
 
-    stabilization: Duration = timedelta(0)
-    cooldown: Duration = timedelta(0)
-    max: Annotated[tuple[RateLimit, ...], FromList] = ()
+    stabilization: Duration = Field(default=timedelta(0), description="grow only to the lowest wish of this long")
+    cooldown: Duration = Field(default=timedelta(0), description="how long after growing to wait with growing again")
+    max: Annotated[tuple[RateLimit, ...], FromList] = Field(
+        default=(), description="limits of growth; of several each holds"
+    )
 
 
 class ScaleIn(Record):
@@ -58,24 +66,37 @@ class ScaleIn(Record):
     do it; unlike `max` it counts from the peak of what was wanted, so a slow decline is not slowed further.
     """
 
-    stabilization: Duration = timedelta(minutes=10)
-    cooldown: Duration = timedelta(0)
-    max: Annotated[tuple[RateLimit, ...], FromList] = ()
-    control: Annotated[tuple[RateLimit, ...], FromList] = ()
+    stabilization: Duration = Field(
+        default=timedelta(minutes=10),
+        description="shrink only to the highest wish of this long, all of which was watched",
+    )
+    cooldown: Duration = Field(
+        default=timedelta(0), description="how long after shrinking to wait with shrinking again"
+    )
+    max: Annotated[tuple[RateLimit, ...], FromList] = Field(
+        default=(), description="limits of shrinking; of several each holds"
+    )
+    control: Annotated[tuple[RateLimit, ...], FromList] = Field(
+        default=(), description="how far below the highest wish of a period the group may be; of several each holds"
+    )
 
 
 class FlapBudget(Record):
     """At most so many changes of direction within any `per`; when they are used up, nothing shrinks any more."""
 
-    turns: StrictInt = Field(ge=1)
-    per: Duration
+    turns: StrictInt = Field(ge=1, description="after so many changes of direction within `per` nothing shrinks")
+    per: Duration = Field(description="the period, reaching back from now; a day at most has a meaning")
 
 
 class Headroom(Record):
     """Room above what the load needs: nodes, or a share of the needed ones, whichever is more."""
 
-    nodes: StrictInt = Field(default=0, ge=0)
-    percent: Percent = Field(default=0.0, ge=0, le=500)
+    nodes: StrictInt = Field(
+        default=0, ge=0, description="so many nodes more than the load needs; if `percent` is more, that"
+    )
+    percent: Percent = Field(
+        default=0.0, ge=0, le=500, description="so much more than the load needs, rounded up to nodes; at most 500%"
+    )
 
 
 class DrainRules(Record):
@@ -85,8 +106,13 @@ class DrainRules(Record):
     `empty_for`: how long nobody must have been on it. No key exists that ends a node which anybody is on.
     """
 
-    sticky_for: Duration = timedelta(minutes=2)
-    empty_for: Duration = timedelta(seconds=30)
+    sticky_for: Duration = Field(
+        default=timedelta(minutes=2),
+        description="how long holders of a draining node's cookie may still come back to it",
+    )
+    empty_for: Duration = Field(
+        default=timedelta(seconds=30), description="how long nobody must have been on a node before it is ended"
+    )
 
 
 class Join(Record):
@@ -96,21 +122,38 @@ class Join(Record):
     before it counts as lost.
     """
 
-    timeout: Duration = timedelta(minutes=10)
-    port: StrictInt = Field(default=5080, ge=1, le=65535)
-    lost_after: Duration = timedelta(minutes=2)
+    timeout: Duration = Field(
+        default=timedelta(minutes=10),
+        description="from launch to membership of the cluster; then the node has failed to join",
+    )
+    port: StrictInt = Field(default=5080, ge=1, le=65535, description="where the node itself answers `GET /`")
+    lost_after: Duration = Field(
+        default=timedelta(minutes=2),
+        description="how long a node must be silent in every source before it counts as lost",
+    )
 
 
 class LaunchRules(Record):
     """What to launch and where: `types` in order of preference, over all `subnets`."""
 
-    launch_template: str = ""
-    image: str = ""
-    types: Annotated[tuple[str, ...], FromList] = ()
-    subnets: Annotated[tuple[str, ...], FromList] = Field(min_length=1)
-    security_groups: Annotated[tuple[str, ...], FromList] = ()
-    key_name: str = ""
-    instance_profile: str = ""
+    launch_template: str = Field(
+        default="", description="name or id (`lt-...`); its default version is used. This, or `image`"
+    )
+    image: str = Field(default="", description="an AMI, with `types`")
+    types: Annotated[tuple[str, ...], FromList] = Field(
+        default=(), description="instance types in order of preference; the template's own when left out"
+    )
+    subnets: Annotated[tuple[str, ...], FromList] = Field(
+        min_length=1, description="launches are spread over them, the emptiest first"
+    )
+    security_groups: Annotated[tuple[str, ...], FromList] = Field(
+        default=(), description="ids; instead of the template's"
+    )
+    key_name: str = Field(default="", description="instead of the template's")
+    instance_profile: str = Field(
+        default="",
+        description="name or ARN; instead of the template's. Needed where nodes fetch their MongoDB URI themselves",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> LaunchRules:
@@ -126,9 +169,12 @@ class LaunchRules(Record):
 class BackendMembership(Record):
     """One HAProxy backend of the group's nodes. `cookie`: its clients are sticky, so its slots must carry a cookie."""
 
-    backend: Name
-    port: StrictInt = Field(ge=1, le=65535)
-    cookie: StrictBool = False
+    backend: Name = Field(description="a backend in which every node of the group stands")
+    port: StrictInt = Field(ge=1, le=65535, description="the node's port for it")
+    cookie: StrictBool = Field(
+        default=False,
+        description="its clients are sticky, so its slots must carry a cookie: the daemon looks before it starts",
+    )
 
 
 class Policy(Record):
@@ -138,24 +184,42 @@ class Policy(Record):
     is left alone, unless it points at an instance of this group: steps find a node's servers by its address.
     """
 
-    version: Literal[1]
-    group: Name
-    role: Literal["edge", "origin", "both"]
-    bounds: Bounds
-    signals: dict[Name, Signal] = Field(min_length=1)
-    scale: Annotated[tuple[ScaleRule, ...], FromList] = Field(min_length=1)
-    headroom: Headroom = Headroom()
-    reservations: Annotated[tuple[Reservation, ...], FromList] = ()
-    viewers_per_node: StrictInt | None = Field(default=None, ge=1)
-    flap_budget: FlapBudget | None = None
-    scale_out: ScaleOut = ScaleOut()
-    scale_in: ScaleIn = ScaleIn()
-    drain: DrainRules = DrainRules()
-    warm_up: Duration = timedelta(seconds=60)
-    join: Join = Join()
-    launch: LaunchRules
-    load_balancer: Annotated[tuple[BackendMembership, ...], FromList] = Field(min_length=1)
-    slots: Name = "slot"
+    version: Literal[1] = Field(description="of this format")
+    group: Name = Field(
+        description="what the nodes are called and tagged with; never rename it while nodes run, they would be nobody's"
+    )
+    role: Literal["edge", "origin", "both"] = Field(
+        description="who is on the nodes: viewers, publishers, both. A publisher protects any node, whatever its role"
+    )
+    bounds: Bounds = Field(description="how many nodes there may be")
+    signals: dict[Name, Signal] = Field(min_length=1, description="what is measured, each under a name of your own")
+    scale: Annotated[tuple[ScaleRule, ...], FromList] = Field(
+        min_length=1, description="the rules; the one that wants most nodes wins"
+    )
+    headroom: Headroom = Field(default=Headroom(), description="room above what the load needs")
+    reservations: Annotated[tuple[Reservation, ...], FromList] = Field(
+        default=(), description="room for events; those that overlap are added up"
+    )
+    viewers_per_node: StrictInt | None = Field(
+        default=None, ge=1, description="what a node carries, to turn reserved viewers into nodes"
+    )
+    flap_budget: FlapBudget | None = Field(default=None, description="how often the group may change its mind")
+    scale_out: ScaleOut = Field(default=ScaleOut(), description="how fast it grows")
+    scale_in: ScaleIn = Field(default=ScaleIn(), description="how fast it shrinks")
+    drain: DrainRules = Field(default=DrainRules(), description="when a draining node counts as empty")
+    warm_up: Duration = Field(
+        default=timedelta(seconds=60),
+        description="how long after entering service a node counts at most as its target: it measures its own boot",
+    )
+    join: Join = Field(default=Join(), description="how a node is known to have come, or to be lost")
+    launch: LaunchRules = Field(description="what is launched, and where")
+    load_balancer: Annotated[tuple[BackendMembership, ...], FromList] = Field(
+        min_length=1, description="where the nodes stand in HAProxy"
+    )
+    slots: Name = Field(
+        default="slot",
+        description="prefix of this group's servers: `slot1`, `slot2`, ... Others are left alone but for nodes of ours",
+    )
 
     @model_validator(mode="after")
     def _expressions_fit_signals(self) -> Policy:

@@ -108,20 +108,33 @@ class Signal(Record):
     An expression is evaluated on the other signals as they are aggregated, and on `nodes`, the number in service.
     """
 
-    source: str = Field(default="", alias="from", json_schema_extra={"enum": [*SOURCES]})
+    source: str = Field(
+        default="",
+        alias="from",
+        json_schema_extra={"enum": [*SOURCES]},
+        description="where the values come from. This, or `expr`",
+    )
     expr: Annotated[
         Expression | None,
         PlainValidator(_expression, json_schema_input_type=str | None),
         PlainSerializer(lambda expr: expr and expr.text),
-    ] = None
-    backend: Name | None = None
-    aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Aggregate.MEAN
-    max_age: Duration = timedelta(seconds=20)
+    ] = Field(
+        default=None,
+        description="arithmetic over other signals and `nodes`, the number in service",
+    )
+    backend: Name | None = Field(default=None, description="for `haproxy.server` sources: this backend only")
+    aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Field(
+        default=Aggregate.MEAN, description="what one number the nodes' values become"
+    )
+    max_age: Duration = Field(default=timedelta(seconds=20), description="an older value is missing")
     on_missing: Annotated[
         OnMissing | Assumption,
         BeforeValidator(_on_missing, json_schema_input_type=_AnyOnMissing),
         PlainSerializer(_print_on_missing, return_type=str),
-    ] = OnMissing.HOLD
+    ] = Field(
+        default=OnMissing.HOLD,
+        description="what the rule may make of a missing value; nothing lets it shrink the group",
+    )
 
     @model_validator(mode="after")
     def _known_source(self) -> Signal:
