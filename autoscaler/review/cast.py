@@ -50,7 +50,7 @@ def open_scene(given: Given, policy: Policy) -> Scene:
     """Set the stage, with a past as `given` tells it."""
     now = given.now
     members = tuple(_members(given.nodes or (), policy, now, {}))
-    memory = _remembered(members, {}, policy, now, Memory(events=tuple(_events(given))))
+    memory = _remembered(members, {}, policy, now, Memory(looked_at=now, events=tuple(_events(given))))
     scene = Scene(policy, now, members, _by_key(given.signals, policy), given.gaps, memory)
     return replace(scene, memory=_with_past(given, scene))
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Direction
 from autoscaler.model.snapshot import Sample
-from autoscaler.policy.schema import GROUP_SOURCES, PER_NODE_SOURCES, Policy
+from autoscaler.policy.schema import Policy
 from autoscaler.runtime.settings import Settings
 from tests.support.documents import ROOT, first_spans, rows
 from tests.support.fleet import CPU, NOW, node, policy, seasoned, snapshot
