@@ -19,7 +19,8 @@ from autoscaler.model import errors
 from autoscaler.model.decision import Direction, Proposal
 from autoscaler.model.errors import ConfigurationError
 from autoscaler.policy.document import check, parse
-from autoscaler.policy.schema import Bounds, Policy, ScaleRule
+from autoscaler.policy.rules import ScaleRule
+from autoscaler.policy.schema import Bounds, Policy
 from autoscaler.runtime.settings import Settings
 from tests.support.documents import ROOT, first_spans, headings, modules, prose, read, rows, tree
 
@@ -195,8 +196,9 @@ def test_what_a_failing_boot_script_says_is_quoted_as_it_says_it() -> None:
         assert words in script, words
 
 
+SCHEDULE = "  - schedule: {first_day: 2026-06-01, from: 18:00, timezone: UTC, min: 1}\n"
 WHOLE_POLICY = f"""\
-{read(ROOT / "policies/edge.yaml").replace("headroom:", "  - schedule: {first_day: 2026-06-01, from: 18:00, timezone: UTC, min: 1}" + chr(10) + "headroom:")}
+{read(ROOT / "policies/edge.yaml").replace("headroom:", f"{SCHEDULE}headroom:")}
 viewers_per_node: 100
 reservations: [{{name: gig, at: 2026-06-01T18:00:00Z, until: 2026-06-01T20:00:00Z, viewers: 500, lead: 30m}}]
 """

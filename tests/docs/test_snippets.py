@@ -7,9 +7,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from autoscaler.adapters.policy_files import policy_files
+from autoscaler.policy.document import parse
 from autoscaler.policy.load import load_policies
 from autoscaler.review.cases import read_suite
 from autoscaler.review.rehearse import rehearse
@@ -58,8 +58,7 @@ def test_policy_tests_pass(block: Block) -> None:
 @pytest.mark.parametrize("block", yaml_blocks("fragment"), ids=place)
 def test_a_fragment_fits_a_policy(block: Block) -> None:
     """Lay it over a shipped policy: a fragment's top-level keys replace the policy's."""
-    yaml = YAML(typ="safe")
-    whole = yaml.load(read(ROOT / "policies/edge.yaml")) | yaml.load(block.text)
+    whole = parse(read(ROOT / "policies/edge.yaml"), "edge.yaml").root | parse(block.text, block.place).root
     assert load_policies({block.place: json.dumps(whole)})  # JSON is YAML
 
 

@@ -51,9 +51,11 @@ def updated(text: str) -> str:
     sources += [f"| `{source}` | {meaning} | each node |" for source, meaning in PER_NODE_SOURCES.items()]
     sources += [f"| `{source}` | {meaning} | the whole cluster |" for source, meaning in GROUP_SOURCES.items()]
     for name, lines in {"keys": keys, "sources": sources}.items():
-        before, begin, rest = text.partition(f"<!-- {name}: {_NOTE} -->\n")
-        _, end, after = rest.partition(f"\n<!-- /{name} -->")
-        text = before + begin + "\n".join(lines) + end + after
+        begin, end = f"<!-- {name}: {_NOTE} -->\n", f"<!-- /{name} -->"
+        if (text.count(begin), text.count(end)) != (1, 1):
+            raise ValueError(f"the document needs both marks of its {name} once")
+        before, rest = text.split(begin)
+        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
     return text
 
 
@@ -84,7 +86,7 @@ def _inner(part: Part, models: Part) -> tuple[Part | None, str]:
         inner, mark = next(iter(part["patternProperties"].values())), ".NAME"
     else:
         inner, mark = choices[0], ""
-    found = models.get(inner.get("$ref", "").rpartition("/")[2], inner)
+    found: Part = models.get(inner.get("$ref", "").rpartition("/")[2], inner)
     return (found, mark) if "properties" in found else (None, "")
 
 
@@ -94,7 +96,7 @@ def _kind(part: Part, models: Part) -> str:
 
 
 def _one(part: Part, models: Part) -> str:
-    part = models.get(part.get("$ref", "").rpartition("/")[2], part)
+    part = dict(models.get(part.get("$ref", "").rpartition("/")[2], part))
     if "const" in part:
         return f"`{part['const']}`"
     if "enum" in part:
@@ -103,7 +105,7 @@ def _one(part: Part, models: Part) -> str:
         return f"list of {_one(part['items'], models)}" + (", not empty" if part.get("minItems") else "")
     if "pattern" in part:
         return PATTERNS[part["pattern"]]
-    limits = [f"{word} {part[limit]}" for limit, word in _LIMITS.items() if limit in dict(part)]
+    limits = [f"{word} {part[limit]}" for limit, word in _LIMITS.items() if limit in part]
     return ", ".join([_TYPES[part["type"]], *limits])
 
 
