@@ -86,7 +86,7 @@ def _inner(part: Part, models: Part) -> tuple[Part | None, str]:
         inner, mark = next(iter(part["patternProperties"].values())), ".NAME"
     else:
         inner, mark = choices[0], ""
-    found: Part = models.get(inner.get("$ref", "").rpartition("/")[2], inner)
+    found: Part = models[inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
     return (found, mark) if "properties" in found else (None, "")
 
 
@@ -96,7 +96,7 @@ def _kind(part: Part, models: Part) -> str:
 
 
 def _one(part: Part, models: Part) -> str:
-    part = dict(models.get(part.get("$ref", "").rpartition("/")[2], part))
+    part = models[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
     if "const" in part:
         return f"`{part['const']}`"
     if "enum" in part:
