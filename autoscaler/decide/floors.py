@@ -8,8 +8,8 @@ from math import ceil
 from autoscaler.decide.schedule import applies
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Proposal, Verdict
-from autoscaler.policy.rules import Reservation, Schedule
-from autoscaler.policy.schema import Bounds, Headroom, Policy
+from autoscaler.policy.rules import Schedule
+from autoscaler.policy.schema import Bounds, Headroom
 
 
 def active_schedules(view: View) -> tuple[Schedule, ...]:
@@ -44,15 +44,8 @@ def keep_schedules(proposal: Proposal, view: View) -> Proposal:
 def keep_reservations(proposal: Proposal, view: View) -> Proposal:
     """Raise to what is reserved. Reservations that overlap are added up: two events have two audiences."""
     running = [r for r in view.policy.reservations if r.at - view.now <= r.lead and view.now < r.until]
-    floor = sum(reserved_nodes(reservation, view.policy) for reservation in running)
+    floor = sum(view.policy.reserved(reservation) for reservation in running)
     if proposal.desired >= floor:
         return proposal
     names = ", ".join(reservation.name for reservation in running)
     return proposal.to(floor, "reservation", f"{floor} nodes are reserved for {names}")
-
-
-def reserved_nodes(reservation: Reservation, policy: Policy) -> int:
-    """Resolve a reservation to nodes."""
-    if reservation.nodes is not None:
-        return reservation.nodes
-    return ceil((reservation.viewers or 0) / (policy.viewers_per_node or 1))

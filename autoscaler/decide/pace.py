@@ -33,7 +33,7 @@ def limit_rate(
     sign = 1 if direction is Direction.OUT else -1
     for limit in limits:
         done = sum(abs(event.nodes) for event in events if _is(event, direction) and now - event.at < limit.per)
-        room = max(0, amount(limit, proposal.current - sign * done) - done)
+        room = max(0, limit.amount(proposal.current - sign * done) - done)
         if abs(proposal.desired - proposal.current) > room:
             most = f"{limit.nodes} nodes" if limit.nodes is not None else f"{limit.percent:g} %"
             proposal = proposal.to(
@@ -54,13 +54,6 @@ def keep_calm(proposal: Proposal, events: Sequence[ScaleEvent], now: datetime, b
         return proposal
     detail = f"the group turned {turns} times within {format_duration(budget.per)}"
     return proposal.to(proposal.current, "flap_budget", detail)
-
-
-def amount(limit: RateLimit, size: int) -> int:
-    """Resolve a limit to nodes; a percentage is of `size`, and at least one node."""
-    if limit.nodes is not None:
-        return limit.nodes
-    return max(1, int(size * (limit.percent or 0.0) / 100))
 
 
 def _direction(proposal: Proposal) -> Direction:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from autoscaler.decide.pace import amount
 from autoscaler.model.decision import Proposal
 from autoscaler.model.memory import Recommendation
 from autoscaler.policy.schema import RateLimit
@@ -58,7 +57,7 @@ def stay_near_peak(
         if proposal.desired >= proposal.current:
             return proposal
         peak = max(entry.desired for entry in history if now - entry.at <= control.per)
-        floor = min(proposal.current, peak - amount(control, peak))
+        floor = min(proposal.current, peak - control.amount(peak))
         if proposal.desired < floor:
             detail = f"the peak of the last {format_duration(control.per)} was {peak}"
             proposal = proposal.to(floor, "scale_in_control", detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
@@ -47,6 +48,10 @@ class RateLimit(Record):
         if (self.nodes is None) == (self.percent is None):
             raise PydanticCustomError("rate", "needs exactly one of nodes and percent")
         return self
+
+    def amount(self, size: int) -> int:
+        """Return the limit in nodes; a percentage is of `size`, and at least one node."""
+        return self.nodes if self.nodes is not None else max(1, int(size * (self.percent or 0.0) / 100))
 
 
 class ScaleOut(Record):
@@ -264,6 +269,10 @@ class Policy(Record):
         if len(set(backends)) != len(backends):
             raise PydanticCustomError("backend", "load_balancer names a backend twice", {"at": ("load_balancer",)})
         return self
+
+    def reserved(self, reservation: Reservation) -> int:
+        """Return how many nodes a reservation asks for."""
+        return reservation.nodes or ceil((reservation.viewers or 0) / (self.viewers_per_node or 1))
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:

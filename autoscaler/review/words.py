@@ -24,7 +24,7 @@ REASONS = (
 
 REFUSALS = (
     "protected", "no_free_slot", "publisher_live", "min_in_service", "max_instances", "not_drained", "sessions_live",
-    "was_in_service", "too_many_lost", "fleet_unknown",
+    "was_in_service", "too_many_lost", "fleet_unknown", "both_ways", "foreign_server", "stock_out",
 )  # fmt: skip
 """Every code that a refusal of a plan can have."""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import ceil
 
 from autoscaler.policy.document import Path
-from autoscaler.policy.rules import Reservation, ScaleRule, Schedule
-from autoscaler.policy.schema import Policy, RateLimit
+from autoscaler.policy.rules import ScaleRule, Schedule
+from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import NODES, Signal
 
 
@@ -78,13 +77,3 @@ def schedules(policy: Policy) -> list[tuple[Path, Schedule]]:
 def highest_max(policy: Policy) -> int:
     """Return the most nodes that the group may ever have."""
     return max(policy.bounds.max, *(schedule.max or 0 for _, schedule in schedules(policy)), 0)
-
-
-def reserved(reservation: Reservation, policy: Policy) -> int:
-    """Return how many nodes a reservation asks for."""
-    return reservation.nodes or ceil((reservation.viewers or 0) / (policy.viewers_per_node or 1))
-
-
-def amount(limit: RateLimit, size: int) -> int:
-    """Return how many nodes a limit lets through in its period when the group has `size`."""
-    return limit.nodes or max(1, int(size * (limit.percent or 0.0) / 100))

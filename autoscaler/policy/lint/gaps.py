@@ -49,17 +49,6 @@ def absence_shrinks(policy: Policy) -> Iterator[Finding]:
             message = f"while {voice.name} is missing, {others[0].name} alone may shrink the group"
             hint = "on_missing: hold, or scale_out_only"
             yield Finding(("signals", voice.name, "on_missing"), message, hint)
-        elif not ignores and voice.rule.group:
-            yield from _outvoted(voice, [other for other in others if other.rule.group == voice.rule.group])
-
-
-def _outvoted(voice: Voice, others: list[Voice]) -> Iterator[Finding]:
-    """In a group of rules a hold is no veto, and holding is what a rule does whose signal is missing."""
-    if others:
-        message = (
-            f"while {voice.name} is missing, {others[0].name} shrinks the group: a hold is no veto in a rule group"
-        )
-        yield Finding((*voice.path[:2], "group"), message, "a group label only for rules whose gaps may not matter")
 
 
 def stand_in_shrinks(policy: Policy) -> Iterator[Finding]:

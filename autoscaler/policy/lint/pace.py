@@ -8,7 +8,7 @@ from itertools import combinations
 
 from autoscaler.policy.document import Path
 from autoscaler.policy.lint.facts import BIG, HUGE, PATIENCE, REMEMBERED
-from autoscaler.policy.lint.finding import Check, Finding, amount
+from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.schema import Policy, RateLimit
 from autoscaler.policy.units import format_duration
 
@@ -50,7 +50,7 @@ def shrinks_faster(policy: Policy) -> Iterator[Finding]:
 
 def _rate(limits: Sequence[RateLimit], policy: Policy) -> float | None:
     """Return the nodes per second that the tightest limit lets through when the group is at its largest."""
-    rates = [amount(limit, policy.bounds.max) / max(limit.per.total_seconds(), 0.001) for limit in limits]
+    rates = [limit.amount(policy.bounds.max) / max(limit.per.total_seconds(), 0.001) for limit in limits]
     return min(rates, default=None)
 
 

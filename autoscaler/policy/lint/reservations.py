@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from autoscaler.policy.lint.facts import BOOT
-from autoscaler.policy.lint.finding import Check, Finding, amount, highest_max, reserved
+from autoscaler.policy.lint.finding import Check, Finding, highest_max
 from autoscaler.policy.schema import Policy, RateLimit
 from autoscaler.policy.units import format_duration
 
@@ -17,7 +17,7 @@ def reservation_above_max(policy: Policy) -> Iterator[Finding]:
     for number, reservation in enumerate(policy.reservations):
         begin = reservation.at - reservation.lead
         running = [other for other in policy.reservations if other.at - other.lead <= begin < other.until]
-        total = sum(reserved(other, policy) for other in running)
+        total = sum(policy.reserved(other) for other in running)
         if total > most:
             also = f" with {len(running) - 1} more that run by then" if len(running) > 1 else ""
             message = f"{reservation.name}{also} needs {total} nodes, and the group never has more than {most}"
@@ -27,7 +27,7 @@ def reservation_above_max(policy: Policy) -> Iterator[Finding]:
 def reservation_late(policy: Policy) -> Iterator[Finding]:
     """Find leads in which the nodes cannot be there: a boot, and as long as scale_out.max spreads the launches."""
     for number, reservation in enumerate(policy.reservations):
-        needed = BOOT + _spread(policy, min(reserved(reservation, policy), highest_max(policy)))
+        needed = BOOT + _spread(policy, min(policy.reserved(reservation), highest_max(policy)))
         if reservation.lead < needed:
             message = f"{reservation.name} begins to grow {format_duration(reservation.lead)} ahead, and needs about "
             message += format_duration(needed)
@@ -46,7 +46,7 @@ def _spread(policy: Policy, goal: int) -> timedelta:
 def _steps(limit: RateLimit, size: int, goal: int) -> int:
     steps = 0
     while size < goal:
-        size += amount(limit, size)
+        size += limit.amount(size)
         steps += 1
     return max(0, steps - 1)
 
@@ -73,7 +73,7 @@ def reservation_twice(policy: Policy) -> Iterator[Finding]:
 def reservation_without_effect(policy: Policy) -> Iterator[Finding]:
     """Find reservations of what is there at all times."""
     for number, reservation in enumerate(policy.reservations):
-        if reserved(reservation, policy) <= policy.bounds.min:
+        if policy.reserved(reservation) <= policy.bounds.min:
             message = f"{reservation.name} reserves no more than bounds.min, {policy.bounds.min}"
             hint = "reserve what the event needs in all: reservations are floors, and add nothing to the load"
             yield Finding(("reservations", number), message, hint)

@@ -37,10 +37,12 @@ def test_absence_shrinks_when_it_is_ignored(on_missing: str, wanted: tuple[int, 
     assert (of_one, of_all) == wanted
 
 
-@pytest.mark.parametrize(("label", "wanted"), [({"group": "load"}, 1), ({}, 4)])
-def test_absence_is_outvoted_in_a_rule_group(label: dict[str, str], wanted: int) -> None:
+@pytest.mark.parametrize("label", [{"group": "load"}, {}])
+def test_absence_is_not_outvoted_not_even_in_a_rule_group(label: dict[str, str]) -> None:
     rules = [{**HOLD, **label}, {**COUNT, **label}]
-    assert desired([None] * 4, [10] * 4, scale=rules) == wanted
+    assert desired([None] * 4, [10] * 4, scale=rules) == 4
+    assert desired([60, 60, None, 60], [10] * 4, scale=rules) == 4
+    assert desired([60] * 4, [10] * 4, scale=rules) == (1 if label else 4)
 
 
 @pytest.mark.parametrize(("expr", "wanted"), [("coalesce(sessions / nodes, 0)", 1), ("sessions / nodes", 4)])
