@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
-from autoscaler.decide.floors import reserved_nodes
-from autoscaler.decide.pace import amount as paced
 from autoscaler.decide.track import EVENTS_KEPT
 from autoscaler.model.errors import Severity
 from autoscaler.policy.lint import facts
-from autoscaler.policy.lint.finding import amount, reserved
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
-from autoscaler.policy.rules import Reservation
-from autoscaler.policy.schema import RateLimit
-from tests.support.fleet import policy
 from tests.support.policy_text import QUIET, lay_over
 
 HOLDS = "scale:\n  - target_tracking: {signal: cpu, target: 60}\n"
@@ -414,16 +408,3 @@ def test_facts_are_those_that_decisions_rest_on() -> None:
     """The layers forbid to import them; equal they must be."""
     assert facts.DEAD_AFTER == HEARTBEAT_MAX_AGE
     assert facts.REMEMBERED == EVENTS_KEPT
-
-
-@pytest.mark.parametrize("limit", [{"nodes": 3}, {"percent": "30%"}, {"percent": "1%"}])
-def test_limits_are_counted_as_decisions_count_them(limit: dict[str, object]) -> None:
-    rate = RateLimit.model_validate({**limit, "per": "1m"})
-    assert [amount(rate, size) for size in range(30)] == [paced(rate, size) for size in range(30)]
-
-
-@pytest.mark.parametrize("wish", [{"nodes": 3}, {"viewers": 301}])
-def test_reservations_are_counted_as_decisions_count_them(wish: dict[str, int]) -> None:
-    times = {"at": "2026-06-01T18:00:00Z", "until": "2026-06-01T22:00:00Z"}
-    booked, rules = Reservation.model_validate({"name": "r", **times, **wish}), policy(viewers_per_node=100)
-    assert reserved(booked, rules) == reserved_nodes(booked, rules)
