@@ -41,14 +41,15 @@ class LaunchRecord:
     count: int
     at: datetime
     instance_ids: tuple[str, ...] = ()
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that a group remembers. Mappings are keyed by instance id, but for two.
 
-    `stock_outs` maps `type/subnet` to the time until which it is avoided, `breaches` a step's threshold to the time
-    since which it is passed.
+    `stock_outs` maps `type/subnet`, with `/spot` behind it for the spot market, to the time until which it is avoided,
+    `breaches` a step's threshold to the time since which it is passed.
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything. `origin` is drawn when the memory is first made, so that no token

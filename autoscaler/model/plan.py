@@ -21,7 +21,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSpec:
-    """What to launch. Either `launch_template` or `image` is set; a value given beside a template overrides it."""
+    """What to launch. Either `launch_template` or `image` is set; a value given beside a template overrides it.
+
+    `spot`: on the spot market, at the price of the moment and at most the on-demand one; otherwise as the template says.
+    """
 
     launch_template: str = ""
     image: str = ""
@@ -29,6 +32,7 @@ class LaunchSpec:
     security_groups: tuple[str, ...] = ()
     key_name: str = ""
     instance_profile: str = ""
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

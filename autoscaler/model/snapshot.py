@@ -54,7 +54,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An EC2 instance that carries our tags. `launched_at` is EC2's LaunchTime: of the last start, not the first."""
+    """An EC2 instance that carries our tags. `launched_at` is EC2's LaunchTime: of the last start, not the first.
+
+    `spot`: EC2 may take it back at any time, two minutes after saying so.
+    """
 
     instance_id: str
     ip: str
@@ -64,6 +67,7 @@ class Instance:
     launched_at: datetime
     state: InstanceState
     token: str = ""
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

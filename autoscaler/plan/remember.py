@@ -12,6 +12,7 @@ from datetime import datetime
 
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
 from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Wake
+from autoscaler.plan.market import offering
 from autoscaler.plan.supply import STOCK_OUT_MEMORY
 
 
@@ -25,7 +26,8 @@ def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
         elif isinstance(action, CancelDrain):
             drains.pop(action.instance_id, None)
         elif isinstance(action, Launch):
-            record = LaunchRecord(action.token, action.subnet, action.spec.instance_type, action.count, at=now)
+            spec = action.spec
+            record = LaunchRecord(action.token, action.subnet, spec.instance_type, action.count, at=now, spot=spec.spot)
             launches.setdefault(action.token, record)
     return replace(memory, drains=drains, launches=tuple(launches.values()))
 
@@ -49,7 +51,8 @@ def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory
         elif not isinstance(result, Failed) or not result.retryable or result.error == "stock_out":
             launches.pop(action.token, None)
         if isinstance(result, Failed) and result.error == "stock_out":
-            stock_outs[f"{action.spec.instance_type}/{action.subnet}"] = now + STOCK_OUT_MEMORY
+            gone = offering(action.spec.instance_type, action.subnet, spot=action.spec.spot)
+            stock_outs[gone] = now + STOCK_OUT_MEMORY
     events = tuple(ScaleEvent(now, nodes) for nodes in map(_change, outcomes) if nodes)
     return replace(
         memory,

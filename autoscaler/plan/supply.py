@@ -10,9 +10,11 @@ from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Decision, Phase, Reason
 from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
 from autoscaler.model.snapshot import Node, ServerStatus
+from autoscaler.plan.market import offering, split, spot_room
 from autoscaler.plan.slots import SlotMap, slot_name
 from autoscaler.plan.tokens import token
-from autoscaler.policy.schema import LaunchRules, Policy
+from autoscaler.policy.launch import LaunchRules
+from autoscaler.policy.schema import Policy
 
 STOCK_OUT_MEMORY = timedelta(minutes=3)
 """How long an offering that had no capacity is left alone (Karpenter's offering cache keeps it as long)."""
@@ -33,7 +35,8 @@ def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action]
     if affordable < missing:
         detail = f"no free {view.policy.slots} server in every backend"
         refusals.append(Reason("no_free_slot", detail, before=missing, after=affordable))
-    launched = launches(affordable, view)
+    resumed = {action.subject for action in actions}
+    launched = launches(affordable, view, spot_room(affordable, decision, view, resumed))
     if affordable and not launched:
         detail = "every type is out of stock in every subnet, as far as is known"
         refusals.append(Reason("stock_out", detail, before=affordable, after=0))
@@ -51,39 +54,47 @@ def _room(decision: Decision, view: View, slots: SlotMap) -> int:
     return max(0, len(slots.free) + len(slots.gone) - coming - decision.unseen)
 
 
-def launches(count: int, view: View) -> list[Action]:
-    """Spread `count` launches over the subnets of the first type that is in stock, the emptiest subnet first."""
+def launches(count: int, view: View, room: int) -> list[Action]:
+    """Spread `count` launches over the subnets of the first type that is in stock, the emptiest subnet first.
+
+    At most `room` of them are spot. Where spot is out of stock the same type comes on demand: growth does not wait.
+    """
     rules, memory = view.policy.launch, view.memory
     population = Counter(node.instance.subnet for node in view.snapshot.nodes)
     for instance_type in rules.types or ("",):
-        subnets = [subnet for subnet in rules.subnets if f"{instance_type}/{subnet}" not in memory.stock_outs]
+        subnets = [
+            subnet for subnet in rules.subnets if offering(instance_type, subnet, spot=False) not in memory.stock_outs
+        ]
         if not subnets:
             continue
-        share: Counter[str] = Counter()
+        share = dict.fromkeys(subnets, 0)
         for _ in range(count):
             share[min(subnets, key=lambda subnet: population[subnet] + share[subnet])] += 1
-        return [launch(view, subnet, instance_type, share[subnet]) for subnet in subnets if share[subnet]]
+        parts = split(share, instance_type, room, view)
+        return [launch(view, _spec(rules, instance_type, spot=spot), subnet, count) for subnet, count, spot in parts]
     return []
 
 
-def launch(view: View, subnet: str, instance_type: str, count: int, known_token: str = "") -> Launch:
+def launch(view: View, spec: LaunchSpec, subnet: str, count: int, known_token: str = "") -> Launch:
     """Build one launch; `known_token` repeats an earlier one whose answer never came."""
     return Launch(
-        token=known_token or token(view, "launch", f"{instance_type}/{subnet}"),
+        token=known_token or token(view, "launch", offering(spec.instance_type, subnet, spot=spec.spot)),
         why="launch_unanswered" if known_token else "below_desired",
         group=view.snapshot.group,
-        spec=_spec(view.policy.launch, instance_type),
+        spec=spec,
         subnet=subnet,
         count=count,
     )
 
 
-def first_choice(policy: Policy) -> LaunchSpec:
-    """Return what would be launched while everything is in stock."""
-    return _spec(policy.launch, next(iter(policy.launch.types), ""))
+def first_choices(policy: Policy) -> tuple[LaunchSpec, ...]:
+    """Return what would be launched while everything is in stock: on demand, and as spot if the policy wants any."""
+    preferred = next(iter(policy.launch.types), "")
+    markets = (False, True) if policy.launch.spot.percent else (False,)
+    return tuple(_spec(policy.launch, preferred, spot=spot) for spot in markets)
 
 
-def _spec(rules: LaunchRules, instance_type: str) -> LaunchSpec:
+def _spec(rules: LaunchRules, instance_type: str, *, spot: bool) -> LaunchSpec:
     return LaunchSpec(
         launch_template=rules.launch_template,
         image=rules.image,
@@ -91,6 +102,7 @@ def _spec(rules: LaunchRules, instance_type: str) -> LaunchSpec:
         security_groups=rules.security_groups,
         key_name=rules.key_name,
         instance_profile=rules.instance_profile,
+        spot=spot,
     )
 
 
@@ -99,7 +111,8 @@ def unanswered(view: View) -> Iterator[Launch]:
     listed = {node.instance.token for node in view.snapshot.nodes}
     for record in view.memory.launches:
         if not record.instance_ids and record.token not in listed:
-            yield launch(view, record.subnet, record.instance_type, record.count, record.token)
+            spec = _spec(view.policy.launch, record.instance_type, spot=record.spot)
+            yield launch(view, spec, record.subnet, record.count, record.token)
 
 
 def _healthy_leaving(decision: Decision, view: View) -> list[Node]:

@@ -11,6 +11,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.plan import Endpoint
+from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
 from autoscaler.policy.signals import NODES, Aggregate, Signal
@@ -136,39 +137,6 @@ class Join(Record):
         default=timedelta(minutes=2),
         description="how long a node must be silent in every source before it counts as lost",
     )
-
-
-class LaunchRules(Record):
-    """What to launch and where: `types` in order of preference, over all `subnets`."""
-
-    launch_template: str = Field(
-        default="", description="name or id (`lt-...`); its default version is used. This, or `image`"
-    )
-    image: str = Field(default="", description="an AMI, with `types`")
-    types: Annotated[tuple[str, ...], FromList] = Field(
-        default=(), description="instance types in order of preference; the template's own when left out"
-    )
-    subnets: Annotated[tuple[str, ...], FromList] = Field(
-        min_length=1, description="launches are spread over them, the emptiest first"
-    )
-    security_groups: Annotated[tuple[str, ...], FromList] = Field(
-        default=(), description="ids; instead of the template's"
-    )
-    key_name: str = Field(default="", description="instead of the template's")
-    instance_profile: str = Field(
-        default="",
-        description="name or ARN; instead of the template's. Needed where nodes fetch their MongoDB URI themselves",
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> LaunchRules:
-        if bool(self.launch_template) == bool(self.image):
-            raise PydanticCustomError("launch", "needs exactly one of launch_template and image")
-        if self.image and not self.types:
-            raise PydanticCustomError("launch", "an image needs types: there is no template to take one from")
-        if len(set(self.subnets)) != len(self.subnets):
-            raise PydanticCustomError("launch", "names a subnet twice")
-        return self
 
 
 class BackendMembership(Record):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 from autoscaler.adapters import mongo
 from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
-from autoscaler.plan.supply import first_choice
+from autoscaler.plan.supply import first_choices
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import PolicySource, ProxyStats, Senses
 from autoscaler.runtime.wiring import Acting, Watching
@@ -108,15 +109,15 @@ def _fleet(policies: Sequence[Policy], senses: Senses, hands: Acting | None) -> 
 
 def _rehearsal(policy: Policy, hands: Acting) -> Iterator[ActionError]:
     """Rehearse a launch in each subnet; what is refused in all of them alike is one error."""
-    spec = first_choice(policy)
-    refusals: defaultdict[tuple[str, str, bool], list[str]] = defaultdict(list)
-    for subnet in policy.launch.subnets:
+    refusals: defaultdict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)  # subnets, in order, each once
+    for spec, subnet in product(first_choices(policy), policy.launch.subnets):
         try:
             hands.fleet.rehearse(policy.group, spec, subnet)
         except ActionError as error:
-            refusals[error.code, error.detail, error.retryable].append(subnet)
+            refusals[error.code, error.detail, error.retryable][subnet] = None
     for (code, detail, retryable), subnets in refusals.items():
-        what = f"{spec.launch_template or spec.image} in {', '.join(subnets)} for the group {policy.group!r}"
+        source = policy.launch.launch_template or policy.launch.image
+        what = f"{source} in {', '.join(subnets)} for the group {policy.group!r}"
         yield ActionError(code, f"{what}: {detail}", retryable=retryable)
 
 

@@ -12,7 +12,7 @@ from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory
 from autoscaler.model.plan import Action, CancelDrain, Launch, Plan, Wake
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, ServerStatus
 from autoscaler.plan.planner import plan
-from autoscaler.plan.supply import first_choice
+from autoscaler.plan.supply import first_choices
 from autoscaler.policy.schema import Policy
 from tests.support.fleet import (
     LONG_AGO,
@@ -247,8 +247,14 @@ def test_nothing_is_planned_without_a_list_of_instances() -> None:
 
 def test_the_first_choice_is_the_preferred_type() -> None:
     rules = policy(launch={"image": "ami-1", "types": ["big", "small"], "subnets": ["subnet-a"]})
-    assert (first_choice(rules).instance_type, first_choice(rules).image) == ("big", "ami-1")
-    assert first_choice(policy()).instance_type == ""
+    (choice,) = first_choices(rules)
+    assert (choice.instance_type, choice.image, choice.spot) == ("big", "ami-1", False)
+    assert [choice.instance_type for choice in first_choices(policy())] == [""]
+
+
+def test_both_markets_are_first_choices_where_some_of_the_group_is_spot() -> None:
+    rules = policy(launch={"launch_template": "t", "subnets": ["subnet-a"], "spot": {"percent": "1%"}})
+    assert [choice.spot for choice in first_choices(rules)] == [False, True]
 
 
 def test_a_launch_that_was_answered_is_not_repeated() -> None:
