@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from autoscaler.model.history import Recording
     from autoscaler.model.memory import Memory
     from autoscaler.model.plan import Action, Admission, Deregister, Drain, Forget, Launch, Outcome, Result
     from autoscaler.model.report import CycleReport
-    from autoscaler.model.snapshot import Heartbeat, Instance, Proxy, Streams
+    from autoscaler.model.snapshot import Heartbeat, Instance, Proxy, Sample, Streams
     from autoscaler.policy.schema import Policy
 
 
@@ -35,6 +36,10 @@ class Fleet(Protocol):
 
     def instances(self, group: str) -> tuple[Instance, ...]:
         """Return every instance of the group in any state, the terminated ones left out."""
+        ...
+
+    def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
+        """Return how many vCPUs an instance of each type has."""
         ...
 
 
@@ -132,6 +137,25 @@ class MemoryStore(MemoryReader, Protocol):
         ...
 
 
+class HistoryReader(Protocol):
+    """Reads what past seasons had."""
+
+    def read(self, group: str, buckets: Mapping[str, Sequence[datetime]]) -> Mapping[str, tuple[Sample, ...]]:
+        """Return, for each key, what was recorded in these buckets, by their starts, in their order.
+
+        A bucket in which nothing was recorded is left out; a key of which nothing was recorded has an empty tuple.
+        """
+        ...
+
+
+class HistoryWriter(Protocol):
+    """Records what is heard now, for later seasons."""
+
+    def record(self, group: str, at: datetime, recordings: Sequence[Recording]) -> None:
+        """Raise the bucket of `at` to these totals. It never raises: what cannot be written is logged and lost."""
+        ...
+
+
 class PolicySource(Protocol):
     """The reviewed policies."""
 
@@ -165,6 +189,7 @@ class Senses:
     loads: NodeLoads
     proxies: tuple[ProxyStats, ...]
     probe: NodeProbe
+    history: HistoryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +200,4 @@ class Hands:
     proxies: ProxyControl
     store: MemoryStore
     journal: Journal
+    history: HistoryWriter

@@ -8,10 +8,10 @@ through), so this module looks at the tags itself before it stops anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore import exceptions as vendor
 from botocore.config import Config
@@ -26,6 +26,7 @@ from autoscaler.model.snapshot import Instance, InstanceState
 if TYPE_CHECKING:
     from botocore.model import OperationModel
     from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.literals import InstanceTypeType
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, TagSpecificationTypeDef, TagTypeDef
 
 CLUSTER, GROUP, TOKEN = "autoscaler:cluster", "autoscaler:group", "autoscaler:token"
@@ -38,6 +39,9 @@ CONNECT_TIMEOUT = timedelta(seconds=3)
 READ_TIMEOUT = timedelta(seconds=10)
 PAGE = 500
 """Reservations a page. EC2 takes up to 1,000 and advises paging; half of that keeps a page well below a second."""
+
+TYPES_A_CALL = 100
+"""DescribeInstanceTypes takes no more."""
 
 STATES = [state.value for state in InstanceState if state is not InstanceState.TERMINATED]
 GONE = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
@@ -100,6 +104,7 @@ class Ec2Fleet:
         self._client = client
         self._cluster = cluster
         self._page_size = page_size
+        self._vcpus: dict[str, int] = {}
 
     def instances(self, group: str) -> tuple[Instance, ...]:
         """Return the group's instances, sorted by id; ObservationError `ec2` when they cannot be read."""
@@ -111,6 +116,19 @@ class Ec2Fleet:
         except ActionError as error:
             raise ObservationError("ec2", error.detail) from error
         return tuple(sorted(found, key=lambda instance: instance.instance_id))
+
+    def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
+        """Return each type's default vCPUs, asked once; ObservationError `ec2` when EC2 does not tell."""
+        unknown = [cast("InstanceTypeType", name) for name in types if name not in self._vcpus]
+        try:
+            with _translated("DescribeInstanceTypes"):
+                for first in range(0, len(unknown), TYPES_A_CALL):
+                    asked = unknown[first : first + TYPES_A_CALL]
+                    for item in self._client.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]:
+                        self._vcpus[item["InstanceType"]] = item["VCpuInfo"]["DefaultVCpus"]
+        except ActionError as error:
+            raise ObservationError("ec2", error.detail) from error
+        return {name: self._vcpus[name] for name in types}
 
 
 class Ec2FleetControl:

@@ -44,7 +44,8 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     sources = _Sources(now, heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
     nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
     nodes = _ask_directly(senses, policy, memory, nodes)
-    gaps = [source for source in (instances, heartbeats, streams) if isinstance(source, Gap)]
+    vcpus = _vcpus(senses, policy, nodes, now)
+    gaps = [source for source in (instances, heartbeats, streams, vcpus) if isinstance(source, Gap)]
     return FleetSnapshot(
         group=policy.group,
         taken_at=now,
@@ -53,6 +54,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         streams=streams,
         proxies=proxies,
         gaps=tuple(dict.fromkeys((*gaps, *deaf))),
+        vcpus={} if isinstance(vcpus, Gap) else vcpus,
     )
 
 
@@ -61,6 +63,15 @@ def _read(source: str, ask: Callable[[], T], now: datetime) -> T | Gap:
         return ask()
     except ObservationError as error:
         return Gap(source, GROUP, now, error.detail)
+
+
+def _vcpus(senses: Senses, policy: Policy, nodes: Iterable[Node], now: datetime) -> Mapping[str, int] | Gap:
+    """Ask how large the types are, if there are several and the policy does not weigh them all."""
+    types = {*policy.launch.types, *(node.instance.instance_type for node in nodes)}
+    if len(types) == 1 or not policy.launch.types or types <= {*policy.launch.weights}:
+        return {}
+    sizes = _read("ec2", lambda: senses.fleet.vcpus(sorted(types)), now)
+    return replace(sizes, subject="instance types") if isinstance(sizes, Gap) else sizes
 
 
 def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Proxy | Gap:

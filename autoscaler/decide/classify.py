@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
+from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
-from autoscaler.model.memory import Memory
-from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, ServerStatus
+from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, ServerStatus
 
 HEARTBEAT_MAX_AGE = timedelta(seconds=20)
 """After this AMS itself calls a node dead; it writes every 5 s (Ant-Media-Server, ClusterNode.java)."""
 
 UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 """How long a launched instance may stay invisible to DescribeInstances before we stop counting on it."""
+
+_ROUNDING = 1e-9
+"""Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
+
+_MOST = 1_000_000
+"""A hundred times what bounds may allow: a target close to zero must not ask for infinitely many."""
 
 _BY_STATE = {
     InstanceState.PENDING: Phase.PENDING,
@@ -31,6 +38,8 @@ class Roster:
 
     `cold`: those in service for less than `warm_up`, of whom every rule wants to know.
     `unseen` counts launched instances that EC2 does not list yet.
+    `weights`: what each node that is in service or leaving is worth, by instance id, in nodes of the policy's first
+    type. `sizes`: the same of all current nodes, largest first. `next_size`: of the node that would be launched now.
     """
 
     phases: dict[str, Phase]
@@ -39,11 +48,41 @@ class Roster:
     leaving: tuple[Node, ...]
     warming: int
     unseen: int
+    weights: dict[str, float]
+    sizes: tuple[float, ...]
+    next_size: float
 
     @property
     def current(self) -> int:
-        """The current capacity: in service and on its way."""
+        """How many nodes are in service and on their way."""
         return len(self.in_service) + self.warming + self.unseen
+
+    @property
+    def capacity(self) -> float:
+        """What they are worth, in nodes of the policy's first type."""
+        return sum(self.sizes)
+
+    @property
+    def serving(self) -> float:
+        """What the nodes in service are worth, in nodes of the policy's first type."""
+        return sum(self.weights[node.instance_id] for node in self.in_service)
+
+    def nodes_for(self, capacity: float) -> int:
+        """Return how many nodes of any size make up a capacity.
+
+        What is missing is launched in nodes of `next_size`. What is spare leaves in the largest nodes there are: the
+        plan may choose any, so of unequal nodes up to one largest node's worth may stay.
+        """
+        missing = min(capacity - self.capacity, _MOST)
+        if missing > _ROUNDING:
+            return self.current + ceil(missing / self.next_size - _ROUNDING)
+        spare, kept = _ROUNDING - missing, self.current
+        for size in self.sizes:
+            spare -= size
+            if spare < 0:
+                break
+            kept -= 1
+        return kept
 
 
 def call_roll(view: View) -> Roster:
@@ -51,13 +90,20 @@ def call_roll(view: View) -> Roster:
     nodes = view.snapshot.nodes
     phases = {node.instance_id: classify(node, view) for node in nodes}
     in_service = tuple(node for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
+    leaving = tuple(node for node in nodes if phases[node.instance_id] in LEAVING)
+    warming = [node for node in nodes if phases[node.instance_id] in WARMING and not overdue(node, view)]
+    unseen = _unseen(view)
+    types = [*(node.instance.instance_type for node in (*in_service, *warming)), *unseen]
     return Roster(
         phases=phases,
         in_service=in_service,
         cold=frozenset(node.instance_id for node in in_service if view.warming_up(node)),
-        leaving=tuple(node for node in nodes if phases[node.instance_id] in LEAVING),
-        warming=sum(phases[node.instance_id] in WARMING and not overdue(node, view) for node in nodes),
-        unseen=_unseen(view.snapshot, view.memory),
+        leaving=leaving,
+        warming=len(warming),
+        unseen=len(unseen),
+        weights={node.instance_id: weight(node.instance.instance_type, view) for node in (*in_service, *leaving)},
+        sizes=tuple(sorted((weight(name, view) for name in types), reverse=True)),
+        next_size=weight(next_type(view), view),
     )
 
 
@@ -126,16 +172,16 @@ def _draining(node: Node, view: View) -> Phase:
     return Phase.DRAINED if long_enough and node.empty and parked(node) else Phase.DRAINING
 
 
-def _unseen(snapshot: FleetSnapshot, memory: Memory) -> int:
-    """Count what launches promise beyond what EC2 lists: DescribeInstances lags behind RunInstances."""
-    listed = {node.instance_id for node in snapshot.nodes}
-    tokens = {node.instance.token for node in snapshot.nodes}
-    total = 0
-    for launch in memory.launches:
-        if snapshot.taken_at - launch.at > UNSEEN_LAUNCH_MAX_AGE:
+def _unseen(view: View) -> list[str]:
+    """Return the type of each instance that a launch promised and EC2 does not list: DescribeInstances lags behind."""
+    listed = {node.instance_id for node in view.snapshot.nodes}
+    tokens = {node.instance.token for node in view.snapshot.nodes}
+    types: list[str] = []
+    for launch in view.memory.launches:
+        if view.now - launch.at > UNSEEN_LAUNCH_MAX_AGE:
             continue
-        if launch.instance_ids:
-            total += sum(instance_id not in listed for instance_id in launch.instance_ids)
-        elif launch.token not in tokens:
-            total += launch.count
-    return total
+        unlisted = sum(instance_id not in listed for instance_id in launch.instance_ids)
+        if not launch.instance_ids and launch.token not in tokens:
+            unlisted = launch.count
+        types += [launch.instance_type] * unlisted
+    return types

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, inf
+from typing import NamedTuple
 
 from autoscaler.decide.classify import Roster
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import GROUP, Sample
+from autoscaler.model.snapshot import GROUP, Node, Sample
 from autoscaler.policy.expression import Expression
-from autoscaler.policy.signals import NODES, Aggregate, Assumption, OnMissing, Signal
+from autoscaler.policy.signals import CAPACITY, COUNTED, NODES, Aggregate, Assumption, OnMissing, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,67 +21,86 @@ class Load:
 
     Growing counts what is known of the members in service; shrinking counts what is leaving, too, for its viewers may
     come back. `missing` names members that are silent, or told only part; with any of them `shrinking` means nothing.
-    `members` counts all that should have spoken, `known` the values there are.
+    `members` is what all that should have spoken are worth, in nodes of the policy's first type; `known` counts the
+    values there are.
     """
 
     growing: float
     shrinking: float
     known: int
-    members: int
+    members: float
     missing: tuple[str, ...]
 
     @property
     def level(self) -> float:
         """The load of the average member; of a group's own signal, the signal."""
-        return self.growing / max(1, self.members)
+        return self.growing / (self.members or 1.0)
 
 
 def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     """Aggregate one signal. A node in warm-up counts at most as `cap`: what it measures is still its own boot.
 
-    A mean held at a target and a sum held at a target per node are the same arithmetic: the sum over the nodes.
-    A maximum or percentile counts as if every member carried it.
+    A mean held at a target and a sum held at a target per node are the same arithmetic: the sum over the nodes, of a
+    mean each value as often as its node is worth. A maximum or percentile counts as if every member carried it.
     """
     if signal.expr is not None:
         return _computed(signal, signal.expr, roster, view)
     samples = view.snapshot.samples.get(signal.key, {})
     if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
-    values: list[float] = []
-    missing: list[str] = []
-    caps: list[float] = []  # of the silent
-    for node in roster.in_service:
-        instance_id = node.instance_id
-        sample = _fresh(samples.get(instance_id), signal, view.now)
-        most = cap if instance_id in roster.cold else inf
-        if sample is None or sample.partial:
-            missing.append(instance_id)
-        if sample is None:
-            caps.append(most)
-        else:
-            values.append(min(sample.value, most))
-    leaving = [_fresh(samples.get(node.instance_id), signal, view.now) for node in roster.leaving]
-    missing += [
-        node.instance_id
-        for node, sample in zip(roster.leaving, leaving, strict=True)
-        if sample is None or sample.partial
-    ]
-    growing = _filled(signal, values, caps)
-    shrinking = growing + sum(sample.value for sample in leaving if sample)
-    return Load(growing, shrinking, len(values), len(roster.in_service), tuple(missing))
+    serving = [_read(node, samples, signal, roster, view) for node in roster.in_service]
+    leaving = [_read(node, samples, signal, roster, view) for node in roster.leaving]
+    missing = tuple(one.instance_id for one in (*serving, *leaving) if one.sample is None or one.sample.partial)
+    caps = dict.fromkeys(roster.cold, cap)
+    values = [one.part(signal, caps.get(one.instance_id, inf)) for one in serving if one.sample]
+    silent = [_Part(caps.get(one.instance_id, inf), one.weight) for one in serving if one.sample is None]
+    growing = _filled(signal, values, silent)
+    shrinking = growing + _total(one.part(signal) for one in leaving if one.sample)
+    return Load(growing, shrinking, len(values), roster.serving, missing)
+
+
+class _Part(NamedTuple):
+    """One node's part of a load: `each` for a node of the policy's first type, times what the node is worth."""
+
+    each: float
+    weight: float
+
+
+class _Reading(NamedTuple):
+    """What one node says, if it says anything."""
+
+    instance_id: str
+    weight: float
+    sample: Sample | None
+
+    def part(self, signal: Signal, cap: float = inf) -> _Part:
+        value = self.sample.value if self.sample else 0.0
+        return _Part(min(_each(signal, value, self.weight), cap), self.weight)
+
+
+def _read(node: Node, samples: Mapping[str, Sample], signal: Signal, roster: Roster, view: View) -> _Reading:
+    sample = _fresh(samples.get(node.instance_id), signal, view.now)
+    return _Reading(node.instance_id, roster.weights[node.instance_id], sample)
+
+
+def _each(signal: Signal, value: float, weight: float) -> float:
+    return value / weight if is_sum(signal) else value
+
+
+def _total(parts: Iterable[_Part]) -> float:
+    return sum(part.each * part.weight for part in parts)
 
 
 def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> Load:
     """Evaluate an expression. A signal that is not heard of all its members is missing to it."""
-    members = len(roster.in_service)
-    values: dict[str, float | None] = {NODES: float(members)}
-    for name in expr.names - {NODES}:
+    values: dict[str, float | None] = {NODES: float(len(roster.in_service)), CAPACITY: roster.serving}
+    for name in expr.names - COUNTED:
         source = view.policy.signals[name]
         load = measure(source, inf, roster, view)
         heard = load.known and not load.missing
         values[name] = (load.growing if is_sum(source) else load.level) if heard else None
     value = expr.value(values)
-    each = 1 if is_sum(signal) else members
+    each = 1.0 if is_sum(signal) else roster.serving
     if value is None:
         silent = tuple(sorted(name for name, known in values.items() if known is None)) or (GROUP,)
         assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
@@ -88,23 +108,24 @@ def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> L
     return Load(value * each, value * each, 1, each, ())
 
 
-def _filled(signal: Signal, values: list[float], caps: list[float]) -> float:
+def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
     """Add up what is known, and fill in for the silent as the signal's `on_missing` says, each at most to its cap."""
     if isinstance(signal.on_missing, Assumption):
         assumed = signal.on_missing.value
-        return _aggregate(signal, [*values, *(min(assumed, cap) for cap in caps)])
+        filled = [_Part(min(_each(signal, assumed, weight), cap), weight) for cap, weight in silent]
+        return _aggregate(signal, [*values, *filled])
     known = _aggregate(signal, values)
     if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:
-        each = known / len(values)
-        return known + sum(min(each, cap) for cap in caps)
+        each = known / sum(part.weight for part in values)
+        return known + _total(_Part(min(each, cap), weight) for cap, weight in silent)
     return known
 
 
-def _aggregate(signal: Signal, values: Sequence[float]) -> float:
-    if signal.quantile is None or not values:
-        return sum(values)
-    ordered = sorted(values)
-    return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * len(ordered)
+def _aggregate(signal: Signal, parts: Sequence[_Part]) -> float:
+    if signal.quantile is None or not parts:
+        return _total(parts)
+    ordered = sorted(part.each for part in parts)
+    return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * sum(part.weight for part in parts)
 
 
 def _fresh(sample: Sample | None, signal: Signal, now: datetime) -> Sample | None:

@@ -2,13 +2,13 @@
 
 The arithmetic of the Kubernetes HorizontalPodAutoscaler (`desired = ceil(current * metric / target)`, nothing inside
 the tolerance, absent members filled against the direction of change), with EC2 Auto Scaling's counting: nodes on their
-way are present when adding, nodes on their way out still count when removing.
+way are present when adding, nodes on their way out still count when removing. Where nodes differ in size `current` is
+their capacity, in nodes of the policy's first type.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil
 
 from autoscaler.decide.classify import Roster
 from autoscaler.decide.load import Load
@@ -16,12 +16,6 @@ from autoscaler.decide.verdicts import unheard
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import TargetTracking
 from autoscaler.policy.signals import Signal
-
-_ROUNDING = 1e-9
-"""Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
-
-_MOST = 1_000_000
-"""A hundred times what bounds may allow: a target close to zero must not ask for infinitely many."""
 
 
 def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roster) -> Verdict:
@@ -35,7 +29,7 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
     if silence:
         return silence
     slack = rule.tolerance / 100
-    needed = _nodes(load.growing, target)
+    needed, carried = roster.nodes_for(load.growing / target), target * roster.capacity
     verdict = Verdict(
         rule=f"target_tracking:{rule.signal}",
         direction=Direction.HOLD,
@@ -46,20 +40,16 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
         missing=load.missing,
         needed=needed,
     )
-    if needed > current and load.growing > target * current * (1 + slack):
+    if needed > current and load.growing > carried * (1 + slack):
         detail = _sentence(rule, load.growing, needed)
         return replace(verdict, direction=Direction.OUT, desired=needed, detail=detail)
     if load.missing:
         return replace(verdict, detail=f"{rule.signal} is missing of {len(load.missing)} nodes")
-    wanted = _nodes(load.shrinking, target)
-    if wanted < current and load.shrinking < target * current * (1 - slack):
+    wanted = roster.nodes_for(load.shrinking / target)
+    if wanted < current and load.shrinking < carried * (1 - slack):
         detail = _sentence(rule, load.shrinking, wanted)
         return replace(verdict, direction=Direction.IN, desired=wanted, detail=detail)
     return verdict
-
-
-def _nodes(load: float, target: float) -> int:
-    return ceil(min(max(load / target - _ROUNDING, 0.0), _MOST))
 
 
 def _sentence(rule: TargetTracking, load: float, wanted: int) -> str:

@@ -19,7 +19,7 @@ client asked for: the balancer itself."""
 class Gap:
     """An observation that we lack. It is never read as a zero.
 
-    `source` is `ec2`, `mongodb`, `haproxy:<balancer>` or `probe`; `subject` an instance id, or GROUP.
+    `source` is `ec2`, `mongodb`, `history`, `haproxy:<balancer>` or `probe`; `subject` an instance id, or GROUP.
     `since` is when we last knew, or when we first looked in vain.
     """
 
@@ -172,6 +172,9 @@ class FleetSnapshot:
     """One group, seen once. `taken_at` is the cycle's only "now".
 
     `samples[source][subject]`: subject is an instance id, or GROUP. `gaps` lists sources and subjects that failed.
+    `history` holds, by `decide.past.history_key`, what past seasons had in the buckets that a forecast looks at: each
+    `at` is a bucket's start. A key that is not there could not be read.
+    `vcpus` of instance types is asked for only where a group's nodes differ and the policy does not weigh them.
     """
 
     group: str
@@ -181,6 +184,8 @@ class FleetSnapshot:
     streams: Streams | Gap | None = None
     proxies: tuple[Proxy, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    vcpus: Mapping[str, int] = field(default_factory=dict)
 
     def lacks(self, source: str) -> bool:
         """Whether the whole of `source` could not be read."""

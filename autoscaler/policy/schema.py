@@ -14,7 +14,7 @@ from autoscaler.model.plan import Endpoint
 from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
-from autoscaler.policy.signals import NODES, Aggregate, Signal
+from autoscaler.policy.signals import COUNTED, Aggregate, Signal
 from autoscaler.policy.units import Duration, FromList, Percent
 
 
@@ -196,11 +196,11 @@ class Policy(Record):
 
     @model_validator(mode="after")
     def _expressions_fit_signals(self) -> Policy:
-        measured = {name for name, signal in self.signals.items() if signal.expr is None} | {NODES}
+        measured = {name for name, signal in self.signals.items() if signal.expr is None} | COUNTED
         for name, signal in self.signals.items():
             unknown = sorted(signal.expr.names - measured) if signal.expr else []
             if unknown:
-                message = "names {unknown}; it may name the measured signals of this policy, and nodes"
+                message = "names {unknown}; it may name the measured signals of this policy, nodes and capacity"
                 at = ("signals", name, "expr")
                 raise PydanticCustomError("expression", message, {"unknown": ", ".join(unknown), "at": at})
         return self

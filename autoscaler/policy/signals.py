@@ -35,6 +35,12 @@ GROUP_SOURCES = {
 NODES = "nodes"
 """What an expression calls the number of nodes in service."""
 
+CAPACITY = "capacity"
+"""What it calls their worth, in nodes of the policy's first type."""
+
+COUNTED = frozenset({NODES, CAPACITY})
+"""What an expression may name beside signals."""
+
 SOURCES = PER_NODE_SOURCES | GROUP_SOURCES
 _PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 
@@ -105,7 +111,8 @@ def _expression(value: object) -> Expression | None:
 class Signal(Record):
     """A measured load, or an expression over measured ones. A value older than `max_age` is missing, not old news.
 
-    An expression is evaluated on the other signals as they are aggregated, and on `nodes`, the number in service.
+    An expression is evaluated on the other signals as they are aggregated, on `nodes`, the number in service, and on
+    `capacity`, what they are worth in nodes of the policy's first type.
     """
 
     source: str = Field(
@@ -120,7 +127,7 @@ class Signal(Record):
         PlainSerializer(lambda expr: expr and expr.text),
     ] = Field(
         default=None,
-        description="arithmetic over other signals and `nodes`, the number in service",
+        description="arithmetic over other signals, `nodes`, the number in service, and their `capacity`",
     )
     backend: Name | None = Field(default=None, description="for `haproxy.server` sources: this backend only")
     aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Field(

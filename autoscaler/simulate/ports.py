@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from autoscaler.model.errors import ActionError, ObservationError, StateConflict
+from autoscaler.model.history import Recording, bucket_of
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import (
     Action,
@@ -23,7 +24,7 @@ from autoscaler.model.plan import (
     Skipped,
 )
 from autoscaler.model.report import CycleReport
-from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Proxy, ServerStatus, Streams
+from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Proxy, Sample, ServerStatus, Streams
 from autoscaler.simulate.world import World
 
 
@@ -52,6 +53,14 @@ class SimulatedFleet:
             for node in self.world.nodes.values()
             if node.group == group and node.ours and node.instance.state is not InstanceState.TERMINATED
         )
+
+    def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
+        """Return each type's vCPUs."""
+        self.world.alive("ec2")
+        unknown = [name for name in types if name not in self.world.vcpus]
+        if unknown:
+            raise ObservationError("ec2", f"there is no instance type {unknown[0]}")
+        return {name: self.world.vcpus[name] for name in types}
 
     def launch(self, action: Launch) -> tuple[str, ...]:
         """Launch; the instances start as pending."""
@@ -233,6 +242,29 @@ class SimulatedMemoryStore:
     def _first(self) -> Memory:
         self.origins += 1
         return Memory(origin=f"origin-{self.origins}")
+
+
+@dataclass
+class SimulatedHistory:
+    """History kept in memory, for ever. `available` off: it can neither be read nor written."""
+
+    rows: dict[tuple[str, str, datetime], float] = field(default_factory=dict)
+    available: bool = True
+
+    def read(self, group: str, buckets: Mapping[str, Sequence[datetime]]) -> Mapping[str, tuple[Sample, ...]]:
+        """Return what was recorded in these buckets of each key."""
+        if not self.available:
+            raise ObservationError("mongodb", "does not answer")
+        return {
+            key: tuple(Sample(self.rows[group, key, at], at) for at in starts if (group, key, at) in self.rows)
+            for key, starts in buckets.items()
+        }
+
+    def record(self, group: str, at: datetime, recordings: Sequence[Recording]) -> None:
+        """Raise the bucket of `at` to these totals."""
+        for recording in recordings if self.available else ():
+            row = (group, recording.key, bucket_of(at))
+            self.rows[row] = max(recording.value, self.rows.get(row, recording.value))
 
 
 @dataclass

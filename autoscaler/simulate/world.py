@@ -45,6 +45,7 @@ class World:
     dead: set[str] = field(default_factory=set)
     frozen: dict[str, datetime] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
+    vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
 
@@ -64,13 +65,13 @@ class World:
 
     def add_node(
         self, group: str = "edge", *, subnet: str = "subnet-a", token: str = "", ours: bool = True,
-        state: InstanceState = InstanceState.RUNNING,
+        state: InstanceState = InstanceState.RUNNING, instance_type: str = "c5.xlarge",
     ) -> SimulatedNode:  # fmt: skip
         """Put an instance into the world, launched now."""
         number = len(self.nodes) + 1
         instance = Instance(
             instance_id=f"i-{number:017x}", ip=f"10.0.{number // 250}.{number % 250 + 1}", zone=f"zone-{subnet[-1]}",
-            subnet=subnet, instance_type="c5.xlarge", launched_at=self.now, state=state, token=token,
+            subnet=subnet, instance_type=instance_type, launched_at=self.now, state=state, token=token,
         )  # fmt: skip
         node = SimulatedNode(instance, group, ours=ours)
         self.nodes[instance.instance_id] = node
@@ -114,7 +115,13 @@ class World:
         if action.subnet in self.capacity:
             self.capacity[action.subnet] = room - count
         launched = [
-            self.add_node(action.group, subnet=action.subnet, token=action.token, state=InstanceState.PENDING)
+            self.add_node(
+                action.group,
+                subnet=action.subnet,
+                token=action.token,
+                state=InstanceState.PENDING,
+                instance_type=action.spec.instance_type or "c5.xlarge",
+            )
             for _ in range(count)
         ]
         self.launches[action.token] = tuple(node.instance.instance_id for node in launched)

@@ -106,6 +106,9 @@ def test_a_missing_right_to_list_is_a_refusal_and_not_an_outage(rig: Rig, code: 
         def instances(self, _group: str) -> Any:
             raise ObservationError("ec2", "DescribeInstances: x") from ActionError(code, "DescribeInstances: x")
 
+        def vcpus(self, _types: object) -> Any:
+            raise AssertionError
+
     rig.stage.senses = replace(rig.stage.senses, fleet=Refusing())
     assert [error.exit_code for error in rig.errors(policy())] == [exit_code]
 
