@@ -212,6 +212,52 @@ class Schedule(Record):
         return self
 
 
+_DAY = timedelta(days=1)
+_LONGEST_LOOK_BACK = timedelta(days=366)
+
+
+class Forecast(Record):
+    """A floor from the past: what the signal's total was at this time in past seasons, turned into nodes.
+
+    For each five minutes from now to `horizon` ahead, the `quantile` of what the last `seasons` had then; the highest of
+    these counts. It only ever raises, and says nothing while any of those five minutes is known of fewer than `at_least`
+    seasons.
+    """
+
+    signal: Name = Field(description="which of `signals`; a `sum`, for only a total is comparable over weeks")
+    target_per_node: Number = Field(gt=0, description="a node's share of the total")
+    season: Duration = Field(
+        default=timedelta(days=7),
+        description="after how long the load repeats itself, in whole days; a day is 24 hours, whatever clocks do",
+    )
+    seasons: StrictInt = Field(default=4, ge=1, description="how many past seasons are looked at; at most 366 days")
+    at_least: StrictInt = Field(default=2, ge=1, description="of how many of them there must be records")
+    quantile: Percent = Field(
+        default=90.0,
+        gt=0,
+        le=100,
+        description="how sure to be: the smallest record that so many of them do not exceed; up to 100%",
+    )
+    horizon: Duration = Field(
+        default=timedelta(minutes=15), description="how far to look ahead, at most 12h: what a launch takes, and more"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Forecast:
+        if not self.season or self.season % _DAY:
+            raise PydanticCustomError("forecast", "season needs whole days: 1d, 7d", {"at": ("season",)})
+        if self.season * self.seasons > _LONGEST_LOOK_BACK:
+            message = "looks back more than 366 days; fewer seasons, or shorter ones"
+            raise PydanticCustomError("forecast", message, {"at": ("seasons",)})
+        if self.at_least > self.seasons:
+            message = "at_least {least} is more than the {all} seasons that are looked at"
+            numbers = {"least": self.at_least, "all": self.seasons}
+            raise PydanticCustomError("forecast", message, {**numbers, "at": ("at_least",)})
+        if not timedelta(0) < self.horizon <= _DAY / 2:
+            raise PydanticCustomError("forecast", "horizon is above 0s and at most 12h", {"at": ("horizon",)})
+        return self
+
+
 class Reservation(Record):
     """Room for an event: so many nodes, or so many viewers, from `lead` before `at` until `until`."""
 
@@ -236,6 +282,9 @@ class Reservation(Record):
         return self
 
 
+_KINDS = ("target_tracking", "step", "schedule", "forecast")
+
+
 class ScaleRule(Record):
     """One entry of `scale`: the kind of rule is the key.
 
@@ -245,21 +294,22 @@ class ScaleRule(Record):
     target_tracking: TargetTracking | None = Field(default=None, description="hold a load at a target")
     step: StepScaling | None = Field(default=None, description="add and remove by amounts beyond thresholds")
     schedule: Schedule | None = Field(default=None, description="more room at certain times")
+    forecast: Forecast | None = Field(default=None, description="room for what past weeks had at this time")
     group: Name | None = Field(
         default=None, description="rules of one group speak with one voice, in which being content is no veto"
     )
 
     @model_validator(mode="after")
     def _one_kind(self) -> ScaleRule:
-        kinds = [name for name in ("target_tracking", "step", "schedule") if getattr(self, name) is not None]
+        kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            raise PydanticCustomError("rule", "needs exactly one of target_tracking, step and schedule")
-        if self.schedule is not None and self.group is not None:
-            raise PydanticCustomError("rule", "a schedule only moves bounds, so a group means nothing to it")
+            raise PydanticCustomError("rule", "needs exactly one of {kinds}", {"kinds": ", ".join(_KINDS)})
+        if self.signal is None and self.group is not None:
+            raise PydanticCustomError("rule", "a {kind} has no vote, so a group means nothing to it", {"kind": kinds[0]})
         return self
 
     @property
     def signal(self) -> str | None:
-        """The signal that the rule looks at; None for a schedule."""
+        """The signal by whose present load the rule votes; None for a schedule or a forecast, which are floors."""
         rule = self.target_tracking or self.step
         return rule.signal if rule else None

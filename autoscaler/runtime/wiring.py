@@ -18,6 +18,7 @@ from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_stats import FallbackStats, HttpStats, SocketStats
 from autoscaler.adapters.http_probe import HttpProbe
 from autoscaler.adapters.journal import JournalChain, StructlogJournal
+from autoscaler.adapters.mongo_history import MongoHistory, MongoHistoryReader
 from autoscaler.adapters.mongo_journal import MongoJournal, MongoJournalReader
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
@@ -65,6 +66,7 @@ def watching(settings: Settings) -> Iterator[Watching]:
             loads=MongoLoads(client, settings.mongodb.cluster_database, None if apps == "auto" else apps),
             proxies=tuple(_stats(balancer) for balancer in settings.haproxy),
             probe=HttpProbe(PROBE_TIMEOUT_S),
+            history=MongoHistoryReader(client[settings.mongodb.state_database]),
         )
         yield Watching(senses, MongoMemoryReader(client[settings.mongodb.state_database]), client)
     finally:
@@ -93,7 +95,7 @@ def acting(settings: Settings, base: Watching) -> Acting:
         ADMISSION_WAIT,
     )
     journal = JournalChain(StructlogJournal(), MongoJournal(database, base.senses.clock))
-    hands = Hands(fleet, proxies, MongoMemoryStore(database), journal)
+    hands = Hands(fleet, proxies, MongoMemoryStore(database), journal, MongoHistory(database))
     return Acting(LiveExecutor(base.senses, hands), hands, fleet, proxies)
 
 

@@ -15,6 +15,7 @@ from autoscaler.simulate.ports import (
     RecordingJournal,
     SimulatedClock,
     SimulatedFleet,
+    SimulatedHistory,
     SimulatedMemoryStore,
     SimulatedNodeLoads,
     SimulatedProbe,
@@ -35,12 +36,14 @@ class Stage:
         self.world.add_slots(BACKEND, slots)
         self.store = SimulatedMemoryStore()
         self.journal = RecordingJournal()
+        self.history = SimulatedHistory()
         fleet = SimulatedFleet(self.world)
         self.senses = Senses(
             SimulatedClock(self.world), fleet, SimulatedNodeLoads(self.world),
             (SimulatedProxyStats(self.world),), SimulatedProbe(self.world),
+            history=self.history,
         )  # fmt: skip
-        self.hands = Hands(fleet, SimulatedProxyControl(self.world), self.store, self.journal)
+        self.hands = Hands(fleet, SimulatedProxyControl(self.world), self.store, self.journal, self.history)
 
     def serving(self, slot: int, sessions: int = 0) -> SimulatedNode:
         """Add a node in service."""

@@ -14,6 +14,7 @@ from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
     SimulatedClock,
     SimulatedFleet,
+    SimulatedHistory,
     SimulatedNodeLoads,
     SimulatedProbe,
     SimulatedProxyStats,
@@ -40,7 +41,8 @@ def world() -> World:
 def seen(world: World, memory: Memory | None = None) -> FleetSnapshot:
     stats = tuple(SimulatedProxyStats(world, name) for name in world.balancers)
     senses = Senses(
-        SimulatedClock(world), SimulatedFleet(world), SimulatedNodeLoads(world), stats, SimulatedProbe(world)
+        SimulatedClock(world), SimulatedFleet(world), SimulatedNodeLoads(world), stats, SimulatedProbe(world),
+        history=SimulatedHistory(),
     )  # fmt: skip
     return observe(senses, policy(), memory or Memory())
 
