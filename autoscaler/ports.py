@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from autoscaler.model.booking import Act, Booking, Ledger
     from autoscaler.model.history import Recording
     from autoscaler.model.memory import Memory
     from autoscaler.model.plan import Action, Admission, Deregister, Drain, Forget, Launch, Outcome, Result
@@ -156,6 +157,37 @@ class HistoryWriter(Protocol):
         ...
 
 
+class BookingReader(Protocol):
+    """Reads what is reserved by command."""
+
+    def read(self, group: str, now: datetime) -> tuple[Booking, ...]:
+        """Return the group's bookings that are neither cancelled nor over at `now`, by begin and name."""
+        ...
+
+
+class BookingStore(BookingReader, Protocol):
+    """Keeps bookings, and what was ever done about them. No cycle holds one."""
+
+    def ledgers(self, group: str) -> tuple[Ledger, ...]:
+        """Return every ledger of the group that is not forgotten yet, by name."""
+        ...
+
+    def save(self, ledger: Ledger) -> Ledger:
+        """Save if nobody else did since `ledger` was read, and return it with its new revision.
+
+        Raises ActionError `reservation_conflict`, and saves nothing, when somebody did.
+        """
+        ...
+
+
+class BookingJournal(Protocol):
+    """The record of what people reserved and cancelled."""
+
+    def booking(self, group: str, act: Act) -> None:
+        """Record a deed after it was done. Raises ActionError when it cannot; the deed stands."""
+        ...
+
+
 class PolicySource(Protocol):
     """The reviewed policies."""
 
@@ -190,6 +222,7 @@ class Senses:
     proxies: tuple[ProxyStats, ...]
     probe: NodeProbe
     history: HistoryReader
+    bookings: BookingReader
 
 
 @dataclass(frozen=True, slots=True)

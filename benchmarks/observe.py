@@ -14,6 +14,7 @@ from autoscaler.adapters.clock import SystemClock
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_stats import SocketStats
 from autoscaler.adapters.http_probe import HttpProbe
+from autoscaler.adapters.mongo_bookings import MongoBookingReader
 from autoscaler.adapters.mongo_history import MongoHistoryReader
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.cycle.observe import observe
@@ -54,7 +55,7 @@ def run(effort: Effort) -> list[Figure]:
         senses = Senses(
             SystemClock(), _CannedFleet(_instances(effort.nodes, now)),
             MongoLoads(database.client, database.name, [database.name]), (stats,), HttpProbe(_TIMEOUT_S),
-            MongoHistoryReader(database),
+            MongoHistoryReader(database), MongoBookingReader(database),
         )  # fmt: skip
         policy = Policy.model_validate(cluster.policy("edge", effort.nodes))
 

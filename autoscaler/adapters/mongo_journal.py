@@ -1,9 +1,9 @@
 """The journal in MongoDB: what explain, record and replay read.
 
-Collection `journal`. Every document has `at` (a BSON date), `event` (`cycle`, `intent` or `outcome`), `version` and the
-keys of `model.record`. A cycle also has `report`, the whole CycleReport as xz-compressed JSON: BSON would take 2 MB for
-1,000 nodes and change numbers' types; this takes about 50 kB (40 nodes: 3 kB, which makes 0.8 GB in 14 days of 5 s
-cycles). An intent also has `step`, the whole action, for after a crash nothing else tells of it.
+Collection `journal`. Every document has `at` (a BSON date), `event` (`cycle`, `intent`, `outcome` or `reservation`),
+`version` and the keys of `model.record`. A cycle also has `report`, the whole CycleReport as xz-compressed JSON: BSON
+would take 2 MB for 1,000 nodes and change numbers' types; this takes about 50 kB (40 nodes: 3 kB, which makes 0.8 GB in
+14 days of 5 s cycles). An intent also has `step`, the whole action, for after a crash nothing else tells of it.
 
 The policy changes once a week and would be much of a small report, so a cycle holds only its `policy_hash`. Collection
 `policies` has the text under that hash; `at` is a time at which it was in force, and moves on while it is.
@@ -26,10 +26,11 @@ from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
+from autoscaler.model.booking import Act
 from autoscaler.model.codec import Malformed, from_plain, to_plain
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Action, Outcome
-from autoscaler.model.record import cycle_record, intent_record, outcome_record
+from autoscaler.model.record import booking_record, cycle_record, intent_record, outcome_record
 from autoscaler.model.report import CycleReport
 from autoscaler.ports import Clock
 
@@ -73,6 +74,14 @@ class MongoJournal:
         at = report.snapshot.taken_at
         document = {"at": at, **cycle_record(report), "report": pack_report(report)}
         self._try_to_write("cycle", {**document, "policy_hash": _hash(report.policy)}, report.policy)
+
+    def booking(self, group: str, act: Act) -> None:
+        """Record what somebody did about a reservation.
+
+        Raises:
+            ActionError: `journal_unavailable`; what was done stands, and is kept beside the reservation itself.
+        """
+        self._write("reservation", {"at": act.at, **booking_record(group, act)})
 
     def _try_to_write(self, event: str, document: Document, policy: str = "") -> None:
         try:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from autoscaler.cycle.samples import sample
 from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
+from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import (
@@ -38,6 +39,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     instances = _read("ec2", lambda: senses.fleet.instances(policy.group), now)
     heartbeats = _read("mongodb", senses.loads.heartbeats, now)
     streams = _read("mongodb", lambda: senses.loads.streams(now), now)
+    bookings = _bookings(senses, policy, now)
     readings = [_read_proxy(stats, backends, now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
@@ -45,7 +47,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
     nodes = _ask_directly(senses, policy, memory, nodes)
     vcpus = _vcpus(senses, policy, nodes, now)
-    gaps = [source for source in (instances, heartbeats, streams, vcpus) if isinstance(source, Gap)]
+    gaps = [source for source in (instances, heartbeats, streams, bookings, vcpus) if isinstance(source, Gap)]
     return FleetSnapshot(
         group=policy.group,
         taken_at=now,
@@ -53,6 +55,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         samples=sample(nodes, streams, now),
         streams=streams,
         proxies=proxies,
+        bookings=() if isinstance(bookings, Gap) else bookings,
         gaps=tuple(dict.fromkeys((*gaps, *deaf))),
         vcpus={} if isinstance(vcpus, Gap) else vcpus,
     )
@@ -72,6 +75,12 @@ def _vcpus(senses: Senses, policy: Policy, nodes: Iterable[Node], now: datetime)
         return {}
     sizes = _read("ec2", lambda: senses.fleet.vcpus(sorted(types)), now)
     return replace(sizes, subject="instance types") if isinstance(sizes, Gap) else sizes
+
+
+def _bookings(senses: Senses, policy: Policy, now: datetime) -> tuple[Booking, ...] | Gap:
+    """Read what is reserved by command. Unread it is a gap, so nothing shrinks below what may be reserved."""
+    found = _read("mongodb", lambda: senses.bookings.read(policy.group, now), now)
+    return replace(found, subject="reservations") if isinstance(found, Gap) else found
 
 
 def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Proxy | Gap:

@@ -3,8 +3,9 @@
 `from_plain(type(x), json.loads(json.dumps(to_plain(x)))) == x` for every record of `model`, and encoding that again
 gives the same bytes: journals are replayed and compared byte for byte.
 
-Records become objects, tuples lists, enums their values, times ISO 8601 in UTC. Actions, results and gaps stand where
-several types may stand, so they carry their class's name as `kind`. Numbers that JSON lacks (nan, inf) become strings.
+Records become objects, tuples lists, enums their values, times ISO 8601 in UTC, durations seconds. Actions,
+results and gaps stand where several types may stand, so they carry their class's name as `kind`. Numbers that JSON
+lacks (nan, inf) become strings.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -82,6 +83,8 @@ def _structure(value: object) -> Plain:
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if not is_dataclass(value):
         raise TypeError(f"cannot write {value!r} as JSON")
     plain: dict[str, Plain] = {"kind": type(value).__name__} if isinstance(value, _KINDS) else {}
@@ -248,4 +251,13 @@ def _time(data: Any) -> datetime:  # noqa: ANN401 - see _at
     return at.astimezone(UTC)
 
 
-_SCALARS: Mapping[Any, _Decoder] = {str: _str, int: _int, bool: _bool, float: _float, datetime: _time}
+def _duration(data: Any) -> timedelta:  # noqa: ANN401 - see _at
+    try:
+        return timedelta(seconds=_float(data))
+    except (OverflowError, ValueError):
+        raise _expected("a duration in seconds", data) from None
+
+
+_SCALARS: Mapping[Any, _Decoder] = {
+    str: _str, int: _int, bool: _bool, float: _float, datetime: _time, timedelta: _duration,
+}  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from autoscaler.model.codec import Plain
+from autoscaler.model.booking import Act
+from autoscaler.model.codec import Plain, to_plain
 from autoscaler.model.decision import Phase
 from autoscaler.model.plan import Action, Failed, Outcome, Skipped
 from autoscaler.model.report import CycleReport
@@ -37,6 +38,18 @@ def intent_record(group: str, action: Action) -> dict[str, Plain]:
         "subject": action.subject,
         "why": action.why,
         "token": action.token,
+    }
+
+
+def booking_record(group: str, act: Act) -> dict[str, Plain]:
+    """Name what somebody did about a reservation: `deed`, `by`, `why`, and the booking itself, times in UTC."""
+    return {
+        "group": group,
+        "deed": act.deed.value,
+        "name": act.booking.name,
+        "by": act.by,
+        "why": act.why,
+        "booking": to_plain(act.booking),
     }
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from autoscaler.model.booking import Booking
+
 GROUP = "*"
 """The subject of a sample or gap that concerns the whole group instead of one node."""
 
@@ -172,6 +174,7 @@ class FleetSnapshot:
     """One group, seen once. `taken_at` is the cycle's only "now".
 
     `samples[source][subject]`: subject is an instance id, or GROUP. `gaps` lists sources and subjects that failed.
+    `bookings` are those reserved by command that run or are to come.
     `history` holds, by `decide.past.history_key`, what past seasons had in the buckets that a forecast looks at: each
     `at` is a bucket's start. A key that is not there could not be read.
     `vcpus` of instance types is asked for only where a group's nodes differ and the policy does not weigh them.
@@ -184,6 +187,7 @@ class FleetSnapshot:
     streams: Streams | Gap | None = None
     proxies: tuple[Proxy, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    bookings: tuple[Booking, ...] = ()
     history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     vcpus: Mapping[str, int] = field(default_factory=dict)
 

@@ -18,13 +18,14 @@ from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_stats import FallbackStats, HttpStats, SocketStats
 from autoscaler.adapters.http_probe import HttpProbe
 from autoscaler.adapters.journal import JournalChain, StructlogJournal
+from autoscaler.adapters.mongo_bookings import MongoBookingReader, MongoBookingStore
 from autoscaler.adapters.mongo_history import MongoHistory, MongoHistoryReader
 from autoscaler.adapters.mongo_journal import MongoJournal, MongoJournalReader
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
 from autoscaler.adapters.user_data import render
 from autoscaler.cycle.execute import LiveExecutor
-from autoscaler.ports import Hands, MemoryReader, ProxyStats, Senses
+from autoscaler.ports import BookingJournal, BookingStore, Clock, Hands, MemoryReader, ProxyStats, Senses
 from autoscaler.runtime.settings import BalancerSettings, Settings
 
 ADMISSION_WAIT = timedelta(seconds=3)
@@ -67,10 +68,28 @@ def watching(settings: Settings) -> Iterator[Watching]:
             proxies=tuple(_stats(balancer) for balancer in settings.haproxy),
             probe=HttpProbe(PROBE_TIMEOUT_S),
             history=MongoHistoryReader(client[settings.mongodb.state_database]),
+            bookings=MongoBookingReader(client[settings.mongodb.state_database]),
         )
         yield Watching(senses, MongoMemoryReader(client[settings.mongodb.state_database]), client)
     finally:
         client.close()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the command `reserve` has: no hand on a node, a balancer or a memory."""
+
+    clock: Clock
+    store: BookingStore
+    journal: BookingJournal
+
+
+@contextmanager
+def booking_desk(settings: Settings) -> Iterator[Desk]:
+    """Build what reserves, and close it in the end."""
+    with mongo.connect(settings.mongodb.uri.get_secret_value()) as client:
+        database, clock = client[settings.mongodb.state_database], SystemClock()
+        yield Desk(clock, MongoBookingStore(database), MongoJournal(database, clock))
 
 
 @contextmanager

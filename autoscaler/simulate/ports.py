@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from autoscaler.model.booking import Act, Booking, Ledger
 from autoscaler.model.errors import ActionError, ObservationError, StateConflict
 from autoscaler.model.history import Recording, bucket_of
 from autoscaler.model.memory import Memory
@@ -217,6 +218,34 @@ class SimulatedProxyControl:
 
 
 @dataclass
+class SimulatedBookings:
+    """Bookings kept in memory: both the reading and the writing port."""
+
+    world: World
+    kept: dict[tuple[str, str], Ledger] = field(default_factory=dict)
+
+    def read(self, group: str, now: datetime) -> tuple[Booking, ...]:
+        """Return what stands at `now`."""
+        found = [ledger.current(now) for ledger in self.ledgers(group)]
+        return tuple(sorted(filter(None, found), key=lambda booking: (booking.at, booking.name)))
+
+    def ledgers(self, group: str) -> tuple[Ledger, ...]:
+        """Return all of a group, by name."""
+        self.world.alive("mongodb")
+        return tuple(ledger for (owner, _), ledger in sorted(self.kept.items()) if owner == group)
+
+    def save(self, ledger: Ledger) -> Ledger:
+        """Compare and set on the revision."""
+        if "mongodb" in self.world.dead:
+            raise ActionError("reservation_unsaved", "does not answer")
+        key = (ledger.group, ledger.name)
+        if (self.kept[key].revision if key in self.kept else 0) != ledger.revision:
+            raise ActionError("reservation_conflict", f"somebody else has just changed {ledger.group}/{ledger.name}")
+        self.kept[key] = replace(ledger, revision=ledger.revision + 1)
+        return self.kept[key]
+
+
+@dataclass
 class SimulatedMemoryStore:
     """Memory kept in memory. `available` off: the store cannot be reached."""
 
@@ -271,7 +300,7 @@ class SimulatedHistory:
 class RecordingJournal:
     """Keeps every record in order, for whoever wants to read it back."""
 
-    records: list[tuple[str, Action | Outcome | CycleReport]] = field(default_factory=list)
+    records: list[tuple[str, Action | Outcome | CycleReport | Act]] = field(default_factory=list)
     available: bool = True
 
     def intent(self, group: str, action: Action) -> None:
@@ -287,3 +316,9 @@ class RecordingJournal:
     def cycle(self, report: CycleReport) -> None:
         """Record a cycle."""
         self.records.append((report.snapshot.group, report))
+
+    def booking(self, group: str, act: Act) -> None:
+        """Record a deed of somebody's."""
+        if not self.available:
+            raise ActionError("journal_unavailable", "does not answer")
+        self.records.append((group, act))

@@ -13,6 +13,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
 from autoscaler.simulate.ports import (
     RecordingJournal,
+    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
     SimulatedHistory,
@@ -37,11 +38,12 @@ class Stage:
         self.store = SimulatedMemoryStore()
         self.journal = RecordingJournal()
         self.history = SimulatedHistory()
+        self.bookings = SimulatedBookings(self.world)
         fleet = SimulatedFleet(self.world)
         self.senses = Senses(
             SimulatedClock(self.world), fleet, SimulatedNodeLoads(self.world),
             (SimulatedProxyStats(self.world),), SimulatedProbe(self.world),
-            history=self.history,
+            history=self.history, bookings=self.bookings,
         )  # fmt: skip
         self.hands = Hands(fleet, SimulatedProxyControl(self.world), self.store, self.journal, self.history)
 

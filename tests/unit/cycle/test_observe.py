@@ -12,6 +12,7 @@ from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, Gap, Heartbeat, Node
 from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
+    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
     SimulatedHistory,
@@ -42,7 +43,7 @@ def seen(world: World, memory: Memory | None = None) -> FleetSnapshot:
     stats = tuple(SimulatedProxyStats(world, name) for name in world.balancers)
     senses = Senses(
         SimulatedClock(world), SimulatedFleet(world), SimulatedNodeLoads(world), stats, SimulatedProbe(world),
-        history=SimulatedHistory(),
+        history=SimulatedHistory(), bookings=SimulatedBookings(world),
     )  # fmt: skip
     return observe(senses, policy(), memory or Memory())
 
@@ -98,7 +99,7 @@ def test_a_silent_mongodb_is_a_gap_and_no_zero(world: World) -> None:
     assert isinstance(second(shot).publishers, Gap)
     assert second(shot).sessions == 2
     assert "mongodb.viewers" not in shot.samples
-    assert [gap.source for gap in shot.gaps] == ["mongodb"]
+    assert [(gap.source, gap.subject) for gap in shot.gaps] == [("mongodb", GROUP), ("mongodb", "reservations")]
     assert shot.lacks("mongodb")
     assert not shot.lacks("ec2")
 
