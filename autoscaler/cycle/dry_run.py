@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from autoscaler.model.history import Recording
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import Outcome, Plan, Skipped
 
@@ -17,3 +19,6 @@ class DryRunExecutor:
         """Skip every step; remember what the decision remembers, and no intent, for none was acted on."""
         del now
         return tuple(Outcome(action, Skipped("dry_run")) for action in plan.actions), memory
+
+    def record(self, group: str, now: datetime, recordings: Sequence[Recording]) -> None:
+        """Record nothing: there is nothing to record with."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from autoscaler.cycle.look_again import look_again
 from autoscaler.model.errors import ActionError, ObservationError
+from autoscaler.model.history import Recording
 from autoscaler.model.memory import Memory
 from autoscaler.model.plan import (
     Action,
@@ -54,6 +55,10 @@ class LiveExecutor:
         if outcomes:
             memory = self.hands.store.save(group, settle(memory, outcomes, now))
         return tuple(outcomes), memory
+
+    def record(self, group: str, now: datetime, recordings: Sequence[Recording]) -> None:
+        """Keep for later forecasts what was heard now. What cannot be kept is lost, and costs nothing else."""
+        self.hands.history.record(group, now, recordings)
 
     def _take(self, group: str, batch: Sequence[Action], revision: int) -> list[Outcome]:
         """Take steps of one kind together: a balancer is told of a hundred nodes as cheaply as of one."""

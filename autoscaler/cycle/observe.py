@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from autoscaler.cycle.samples import sample
 from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
+from autoscaler.decide.past import looked_at
 from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
@@ -22,6 +23,7 @@ from autoscaler.model.snapshot import (
     InstanceState,
     Node,
     Proxy,
+    Sample,
     Server,
     ServerStatus,
     Streams,
@@ -47,7 +49,9 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
     nodes = _ask_directly(senses, policy, memory, nodes)
     vcpus = _vcpus(senses, policy, nodes, now)
-    gaps = [source for source in (instances, heartbeats, streams, bookings, vcpus) if isinstance(source, Gap)]
+    history = _history(senses, policy, now)
+    found = (instances, heartbeats, streams, bookings, vcpus, history)
+    gaps = [source for source in found if isinstance(source, Gap)]
     return FleetSnapshot(
         group=policy.group,
         taken_at=now,
@@ -58,6 +62,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         bookings=() if isinstance(bookings, Gap) else bookings,
         gaps=tuple(dict.fromkeys((*gaps, *deaf))),
         vcpus={} if isinstance(vcpus, Gap) else vcpus,
+        history={} if isinstance(history, Gap) else history,
     )
 
 
@@ -90,6 +95,12 @@ def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Pr
     if isinstance(reading, Gap) or all(server.ip for server in reading.servers):
         return reading
     return Gap(source, GROUP, now, "tells no addresses; a socket needs level operator, the page `stats show-legends`")
+
+
+def _history(senses: Senses, policy: Policy, now: datetime) -> Mapping[str, tuple[Sample, ...]] | Gap:
+    """Read what the policy's forecasts look at. Unread it is a gap: without the floor the group must not shrink."""
+    buckets = looked_at(policy, now)
+    return _read("history", lambda: senses.history.read(policy.group, buckets), now) if buckets else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from math import inf
 from autoscaler.decide.classify import Roster, call_roll
 from autoscaler.decide.combine import combine
 from autoscaler.decide.floors import add_headroom, bounds_now, keep_reservations, keep_schedules
+from autoscaler.decide.forecast import foresee, keep_forecasts
 from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
 from autoscaler.decide.load import measure
 from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
+from autoscaler.decide.past import forecasts
 from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
 from autoscaler.decide.step import breaches, take_steps
 from autoscaler.decide.target_tracking import track_target
@@ -38,11 +40,13 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     roster = call_roll(view)
     judgements = [judge(rule, view, roster) for rule in policy.scale if rule.signal is not None]
     verdicts = tuple(judgement.verdict for judgement in judgements)
+    floors = tuple(foresee(rule, view, roster) for rule in forecasts(policy))
     proposal = combine(Proposal(roster.current, roster.current), verdicts)
     proposal = add_headroom(proposal, verdicts, policy.headroom)
     history = remember(view.memory.recommendations, view.now, proposal.desired, _longest_window(policy))
     proposal = steady(proposal, history, view)
     proposal = keep_reservations(keep_schedules(proposal, view), view)
+    proposal = keep_forecasts(proposal, floors)
     proposal = keep_bounds(slow_down(proposal, view), bounds_now(view))
     proposal = refuse_to_shrink_blindly(proposal, view, roster)
     decision = Decision(
@@ -51,7 +55,7 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
         current=proposal.current,
         desired=proposal.desired,
         reasons=proposal.reasons,
-        verdicts=verdicts,
+        verdicts=(*verdicts, *floors),
         phases=roster.phases,
         unseen=roster.unseen,
     )

@@ -219,9 +219,9 @@ _LONGEST_LOOK_BACK = timedelta(days=366)
 class Forecast(Record):
     """A floor from the past: what the signal's total was at this time in past seasons, turned into nodes.
 
-    For each five minutes from now to `horizon` ahead, the `quantile` of what the last `seasons` had then; the highest of
-    these counts. It only ever raises, and says nothing while any of those five minutes is known of fewer than `at_least`
-    seasons.
+    For each five minutes from now to `horizon` ahead, the `quantile` of what the last `seasons` had then; the highest
+    of these counts. It only ever raises, and says nothing while any of those five minutes is known of fewer than
+    `at_least` seasons.
     """
 
     signal: Name = Field(description="which of `signals`; a `sum`, for only a total is comparable over weeks")
@@ -305,7 +305,9 @@ class ScaleRule(Record):
         if len(kinds) != 1:
             raise PydanticCustomError("rule", "needs exactly one of {kinds}", {"kinds": ", ".join(_KINDS)})
         if self.signal is None and self.group is not None:
-            raise PydanticCustomError("rule", "a {kind} has no vote, so a group means nothing to it", {"kind": kinds[0]})
+            raise PydanticCustomError(
+                "rule", "a {kind} has no vote, so a group means nothing to it", {"kind": kinds[0]}
+            )
         return self
 
     @property

@@ -221,6 +221,21 @@ class Policy(Record):
         return self
 
     @model_validator(mode="after")
+    def _forecasts_fit_signals(self) -> Policy:
+        for number, rule in enumerate(self.scale):
+            if rule.forecast is None:
+                continue
+            name, at = rule.forecast.signal, ("scale", number, "forecast", "signal")
+            signal = self.signals.get(name)
+            if signal is None:
+                message = "scale names the signal {name}, which is not under signals"
+                raise PydanticCustomError("signal", message, {"name": repr(name), "at": at})
+            if signal.aggregate != Aggregate.SUM:
+                message = "{name}: only a total can be compared over weeks of more and fewer nodes; aggregate: sum"
+                raise PydanticCustomError("signal", message, {"name": name, "at": at})
+        return self
+
+    @model_validator(mode="after")
     def _reservations_fit(self) -> Policy:
         for number, reservation in enumerate(self.reservations):
             if reservation.viewers is not None and self.viewers_per_node is None:

@@ -17,8 +17,8 @@ MISSING: Missing = "missing"
 
 REASONS = (
     "target_tracking", "step", "headroom", "stabilization", "scale_in_control", "cooldown_out", "cooldown_in",
-    "rate_limit_out", "rate_limit_in", "flap_budget", "schedule", "reservation", "below_min", "above_max", "gap",
-    "scale_out_unfulfilled", "capacity_lost", "fleet_unknown",
+    "rate_limit_out", "rate_limit_in", "flap_budget", "schedule", "reservation", "forecast", "below_min", "above_max",
+    "gap", "scale_out_unfulfilled", "capacity_lost", "fleet_unknown",
 )  # fmt: skip
 """Every code that a reason of a decision can have."""
 

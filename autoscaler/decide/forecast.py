@@ -1,0 +1,78 @@
+"""A floor from the past: what past seasons had at this time, and within the time that a launch takes.
+
+The seasonal quantile is the plainest forecast that knows weeks, and needs no fitting. It raises the group before the
+crowd comes, and never shrinks it: what no past week had, headroom and reservations are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.decide.classify import Roster
+from autoscaler.decide.past import ahead, history_key
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Direction, Proposal, Verdict
+from autoscaler.policy.rules import Forecast
+from autoscaler.policy.units import format_duration, format_percent
+
+
+def foresee(rule: Forecast, view: View, roster: Roster) -> Verdict:
+    """Say how many nodes past seasons needed from now to the horizon.
+
+    OUT when these are more than there are, else ABSTAIN: a floor is no vote, and vetoes nothing that stays above it.
+
+    Example: at 20:00 on four Fridays there were 3000, 3400, 4200 and 3600 viewers. The smallest of them that 90 % of
+    the four do not exceed is 4200; at 200 a node that is 21 nodes.
+    """
+    name, current = f"forecast:{rule.signal}", roster.current
+    samples = view.snapshot.history.get(history_key(rule.signal, view.policy))
+    if samples is None:
+        return Verdict(name, Direction.ABSTAIN, current, "its history was not read")
+    buckets = ahead(rule, view.now)
+    past = _seasons(rule, buckets, {sample.at: sample.value for sample in samples})
+    known = np.count_nonzero(~np.isnan(past), axis=0)
+    poorest = int(known.argmin())
+    if known[poorest] < rule.at_least:
+        detail = f"of {_clock(buckets[poorest])} {known[poorest]} of the last {_look_back(rule)} "
+        return Verdict(name, Direction.ABSTAIN, current, detail + f"are recorded, and {rule.at_least} are needed")
+    # "higher" answers with a value that was recorded; to interpolate would invent one below the load of a real evening.
+    loads = np.nanquantile(past, rule.quantile / 100, axis=0, method="higher")
+    peak = int(loads.argmax())
+    load = float(loads[peak])
+    needed = roster.nodes_for(load / rule.target_per_node)
+    detail = f"{format_percent(rule.quantile)} of the last {_look_back(rule)} had at most {load:g} {rule.signal} at "
+    return Verdict(
+        rule=name,
+        direction=Direction.OUT if needed > current else Direction.ABSTAIN,
+        desired=max(current, needed),
+        detail=detail + f"{_clock(buckets[peak])}; at {rule.target_per_node:g} a node that is {needed} nodes",
+        value=load,
+        target=rule.target_per_node,
+        needed=needed,
+    )
+
+
+def keep_forecasts(proposal: Proposal, verdicts: Sequence[Verdict]) -> Proposal:
+    """Raise to the highest floor of the forecasts that speak."""
+    floors = [(verdict.needed, verdict.detail) for verdict in verdicts if verdict.needed is not None]
+    floor, detail = max(floors, default=(0, ""))
+    return proposal if proposal.desired >= floor else proposal.to(floor, "forecast", detail)
+
+
+def _seasons(rule: Forecast, buckets: Sequence[datetime], recorded: Mapping[datetime, float]) -> NDArray[np.float64]:
+    """Lay the past out: a row a season, a column a bucket, nan where nothing was recorded."""
+    back = [number * rule.season for number in range(1, rule.seasons + 1)]
+    return np.array([[recorded.get(at - ago, nan) for at in buckets] for ago in back], dtype=np.float64)
+
+
+def _look_back(rule: Forecast) -> str:
+    return f"{rule.seasons} times {format_duration(rule.season)}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M} UTC"
