@@ -69,12 +69,13 @@ class Backend:
             subnet=subnet,
         )
 
-    def busy(self, instance_type: str, zone: str) -> int:
-        """Count the instances that hold capacity of a type in a zone. The stopped hold none."""
+    def busy(self, instance_type: str, zone: str, *, spot: bool = False) -> int:
+        """Count the instances that hold capacity of a type in a zone, or its `spot` ones. The stopped hold none."""
         return sum(
             instance.instance_type == instance_type
             and instance.placement.zone == zone
             and instance.state in HOLDS_CAPACITY
+            and (not spot or instance.lifecycle == "spot")
             for instance in self.instances()
         )
 

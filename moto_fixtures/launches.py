@@ -14,20 +14,26 @@ if TYPE_CHECKING:
 
 OK, DRY_RUN = 200, 412
 ANY = "*"
+_PLENTY = 10_000
 Forward = Callable[[], "Answer"]
 
 
 class Launches:
-    """What a region remembers and holds. `limits`: at most so many instances of (type, zone); either may be `*`."""
+    """What a region remembers and holds. `limits`: at most so many instances of (type, zone); either may be `*`.
+
+    Spot instances are bought from what those leave over; `spot_limits` are for them alone.
+    """
 
     def __init__(self) -> None:
         """Begin without limits."""
         self.limits: dict[tuple[str, str], int] = {}
+        self.spot_limits: dict[tuple[str, str], int] = {}
         self._replies: dict[tuple[str, str], tuple[Mapping[str, str], Answer]] = {}
 
     def forget(self) -> None:
         """Drop limits and tokens."""
         self.limits.clear()
+        self.spot_limits.clear()
         self._replies.clear()
 
     def run(self, call: Call, backend: Backend, forward: Forward) -> Answer:
@@ -42,6 +48,8 @@ class Launches:
         if replayed:
             return replayed
         granted = min(most, self._free(offering.instance_type, offering.zone, backend))
+        if call.get("InstanceMarketOptions.MarketType") == "spot":
+            granted = min(granted, self._free_spot(offering.instance_type, offering.zone, backend))
         if granted < least:
             raise self._stock_out(offering.instance_type, offering.zone)
         self._addresses(offering, granted)
@@ -90,9 +98,12 @@ class Launches:
 
     def _free(self, instance_type: str, zone: str, backend: Backend) -> int:
         """Say how many more may start: what the narrowest limit leaves over."""
-        places = ((instance_type, zone), (instance_type, ANY), (ANY, zone), (ANY, ANY))
-        limit = next((self.limits[place] for place in places if place in self.limits), None)
-        return limit - backend.busy(instance_type, zone) if limit is not None else 10_000
+        limit = _narrowest(self.limits, instance_type, zone)
+        return limit - backend.busy(instance_type, zone) if limit is not None else _PLENTY
+
+    def _free_spot(self, instance_type: str, zone: str, backend: Backend) -> int:
+        limit = _narrowest(self.spot_limits, instance_type, zone)
+        return limit - backend.busy(instance_type, zone, spot=True) if limit is not None else _PLENTY
 
     @staticmethod
     def _stock_out(instance_type: str, zone: str) -> Refusal:
@@ -108,6 +119,11 @@ class Launches:
         if offering.subnet is not None and offering.subnet.available_ip_address_count < count:
             sentence = f"There are not enough free addresses in subnet '{offering.subnet.id}' to satisfy the request."
             raise Refusal(400, "InsufficientFreeAddressesInSubnet", sentence)
+
+
+def _narrowest(limits: Mapping[tuple[str, str], int], instance_type: str, zone: str) -> int | None:
+    places = ((instance_type, zone), (instance_type, ANY), (ANY, zone), (ANY, ANY))
+    return next((limits[place] for place in places if place in limits), None)
 
 
 def _identity(call: Call) -> Mapping[str, str]:

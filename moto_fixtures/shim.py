@@ -73,7 +73,8 @@ class Shim:
         """Turn dials; those not named stay. ValueError or TypeError when one makes no sense.
 
         `pending_s`, `stopping_s`, `latency_s`, `visible_after_s`: seconds. `capacity`: a list of {type, zone, limit},
-        where type and zone may be `*` and a limit of null lifts it. `faults`: a list of `Fault`s to append.
+        where type and zone may be `*` and a limit of null lifts it; with `market: spot` it is one for spot instances,
+        beside the other. `faults`: a list of `Fault`s to append.
         `clear_faults`: true. `buckets`: {action: {rate, burst}}, or null to remove it. `clear_log`: true.
         """
         turns: dict[str, Callable[[Any], None]] = {
@@ -102,7 +103,13 @@ class Shim:
             **asdict(self.durations),
             "latency_s": self.latency_s,
             "visible_after_s": self.visible_after_s,
-            "capacity": [{"type": t, "zone": z, "limit": n} for (t, z), n in self.launches.limits.items()],
+            "capacity": [
+                *({"type": t, "zone": z, "limit": n} for (t, z), n in self.launches.limits.items()),
+                *(
+                    {"type": t, "zone": z, "limit": n, "market": "spot"}
+                    for (t, z), n in self.launches.spot_limits.items()
+                ),
+            ],
             "faults": [asdict(fault) for fault in self.script.faults],
             "buckets": {action: {"rate": b.rate, "burst": b.burst} for action, b in self.buckets.items()},
         }
@@ -110,10 +117,11 @@ class Shim:
     def _capacity(self, places: list[dict[str, Any]]) -> None:
         for place in places:
             key = (place["type"], place["zone"])
+            limits = self.launches.spot_limits if place.get("market") == "spot" else self.launches.limits
             if place["limit"] is None:
-                self.launches.limits.pop(key, None)
+                limits.pop(key, None)
             else:
-                self.launches.limits[key] = int(place["limit"])
+                limits[key] = int(place["limit"])
 
     def _faults(self, faults: list[dict[str, Any]]) -> None:
         for fault in faults:

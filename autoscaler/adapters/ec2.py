@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore import exceptions as vendor
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from autoscaler.adapters.aws_session import new_session
-from autoscaler.model.errors import ActionError, ObservationError, StockOut
+from autoscaler.adapters.ec2_errors import OFFERING_UNAVAILABLE, action_error, error_code, translated
+from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Launch, LaunchSpec
 from autoscaler.model.snapshot import Instance, InstanceState
 
@@ -43,36 +42,15 @@ PAGE = 500
 TYPES_A_CALL = 100
 """DescribeInstanceTypes takes no more."""
 
+SPOT = {
+    "MarketType": "spot",
+    "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+}
+"""Without a highest price, which EC2 then takes to be the on-demand one: a lower bid only raises the odds to be cut."""
+
 STATES = [state.value for state in InstanceState if state is not InstanceState.TERMINATED]
 GONE = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
 UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
-
-OFFERING_UNAVAILABLE = frozenset(
-    {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"}
-)
-"""Another subnet or type may well work now (`Unsupported`: the zone lacks the type). Karpenter's
-`unfulfillableCapacityErrorCodes` draws the same line."""
-
-KINDS: tuple[tuple[str, bool, str], ...] = (
-    # our code, whether the next cycle may try the same again, and EC2's codes
-    ("ec2_unauthorized", False, r"UnauthorizedOperation|AccessDenied.*|AuthFailure|OptInRequired|Blocked"),
-    ("ec2_unauthorized", False, r"InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient.*|MissingAuth.*"),
-    ("ec2_unauthorized", True, r"ExpiredToken.*|RequestExpired"),  # credentials rotate, clocks are set
-    ("ec2_throttled", True, r"RequestLimitExceeded|Throttling.*|RequestThrottled.*|EC2Throttled.*"),
-    ("ec2_quota", True, r"InstanceLimitExceeded|VcpuLimitExceeded|MaxSpotInstanceCountExceeded|VolumeLimitExceeded"),
-    ("ec2_not_found", False, r".*NotFound.*"),
-    ("ec2_token_reused", False, r"IdempotentParameterMismatch"),
-    ("ec2_unavailable", True, r"Internal.*|Unavailable|ServiceUnavailable|5\d\d"),
-)
-
-NO_CREDENTIALS = (
-    vendor.NoCredentialsError,
-    vendor.PartialCredentialsError,
-    vendor.CredentialRetrievalError,
-    vendor.TokenRetrievalError,
-    vendor.ProfileNotFound,
-)
-UNREACHABLE = (vendor.ConnectionError, vendor.HTTPClientError)  # refused, dropped, timed out, no such host, TLS
 
 
 def connect(
@@ -88,7 +66,7 @@ def connect(
         read_timeout=read_timeout.total_seconds(),
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    with _translated("connect"):
+    with translated("connect"):
         client = new_session().client("ec2", region_name=region, endpoint_url=endpoint_url, config=config)
     if read_only:
         client.meta.events.register_first("before-call.ec2", _refuse_writes)
@@ -111,7 +89,7 @@ class Ec2Fleet:
         filters = [_tag_filter(CLUSTER, self._cluster), _tag_filter(GROUP, group)]
         filters.append({"Name": "instance-state-name", "Values": STATES})
         try:
-            with _translated("DescribeInstances"):
+            with translated("DescribeInstances"):
                 found = [_instance(item) for item in _describe(self._client, filters, self._page_size)]
         except ActionError as error:
             raise ObservationError("ec2", error.detail) from error
@@ -121,7 +99,7 @@ class Ec2Fleet:
         """Return each type's default vCPUs, asked once; ObservationError `ec2` when EC2 does not tell."""
         unknown = [cast("InstanceTypeType", name) for name in types if name not in self._vcpus]
         try:
-            with _translated("DescribeInstanceTypes"):
+            with translated("DescribeInstanceTypes"):
                 for first in range(0, len(unknown), TYPES_A_CALL):
                     asked = unknown[first : first + TYPES_A_CALL]
                     for item in self._client.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]:
@@ -148,7 +126,7 @@ class Ec2FleetControl:
         """
         request = self._request(action.group, action.spec, action.subnet, action.token)
         try:
-            with _translated("RunInstances"):
+            with translated("RunInstances"):
                 reply = self._client.run_instances(
                     **request, MinCount=1, MaxCount=action.count, ClientToken=action.token
                 )
@@ -165,10 +143,10 @@ class Ec2FleetControl:
         try:
             self._client.run_instances(**request, MinCount=1, MaxCount=1, DryRun=True)
         except ClientError as error:
-            if _code(error) != "DryRunOperation":
-                raise _action_error("RunInstances", error) from error
+            if error_code(error) != "DryRunOperation":
+                raise action_error("RunInstances", error) from error
         except (BotoCoreError, ResponseParserError) as error:
-            raise _action_error("RunInstances", error) from error
+            raise action_error("RunInstances", error) from error
 
     def wake(self, instance_id: str) -> None:
         """Start a stopped instance of ours. ActionError `ec2_wrong_state` while it still stops."""
@@ -179,7 +157,7 @@ class Ec2FleetControl:
             raise ActionError("ec2_not_found", f"there is no instance {instance_id} any more", retryable=False)
         if state is not InstanceState.STOPPED:
             raise ActionError("ec2_wrong_state", f"{instance_id} is {state}")
-        with _translated("StartInstances"):
+        with translated("StartInstances"):
             self._client.start_instances(InstanceIds=[instance_id])
 
     def terminate(self, instance_id: str) -> None:
@@ -187,13 +165,13 @@ class Ec2FleetControl:
         state = self._owned_state(instance_id)
         if state is None or state in GONE:
             return
-        with _translated("TerminateInstances"):
+        with translated("TerminateInstances"):
             self._client.terminate_instances(InstanceIds=[instance_id])
 
     def _owned_state(self, instance_id: str) -> InstanceState | None:
         """Look an instance up and make sure that it is ours; None when EC2 does not know it."""
         try:
-            with _translated("DescribeInstances"):
+            with translated("DescribeInstances"):
                 reply = self._client.describe_instances(InstanceIds=[instance_id])
         except ActionError as error:
             if error.code == "ec2_not_found":
@@ -206,7 +184,7 @@ class Ec2FleetControl:
 
     def _launched(self, token: str) -> tuple[str, ...]:
         filters = [_tag_filter(CLUSTER, self._cluster), _tag_filter(TOKEN, token)]
-        with _translated("DescribeInstances"):
+        with translated("DescribeInstances"):
             return tuple(sorted(item["InstanceId"] for item in _describe(self._client, filters, PAGE)))
 
     def _request(self, group: str, spec: LaunchSpec, subnet: str, token: str) -> dict[str, Any]:
@@ -236,6 +214,7 @@ def _spec(spec: LaunchSpec) -> dict[str, Any]:
         "SecurityGroupIds": list(spec.security_groups),
         "KeyName": spec.key_name,
         "IamInstanceProfile": {profile: spec.instance_profile} if spec.instance_profile else None,
+        "InstanceMarketOptions": SPOT if spec.spot else None,
     }
     return {key: value for key, value in values.items() if value}
 
@@ -260,6 +239,7 @@ def _instance(item: InstanceTypeDef) -> Instance:
         launched_at=item["LaunchTime"],
         state=InstanceState(item["State"]["Name"]),
         token=_tags(item).get(TOKEN, ""),
+        spot=item.get("InstanceLifecycle") == "spot",
     )
 
 
@@ -281,38 +261,3 @@ def _stock_outs_are_final(response: tuple[object, Mapping[str, Any]] | None, **_
     """Stop botocore from repeating a stock-out, which comes with HTTP 500: another subnet is the better retry."""
     code = response[1].get("Error", {}).get("Code") if response else None
     return False if code in OFFERING_UNAVAILABLE else None
-
-
-@contextmanager
-def _translated(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError, ResponseParserError) as error:
-        raise _action_error(operation, error) from error
-
-
-def _action_error(operation: str, error: Exception) -> ActionError:
-    """Translate botocore's errors into ours. The detail names the operation, which is the permission's name, too."""
-    if isinstance(error, ClientError):
-        return _refused(operation, _code(error), error.response["Error"].get("Message", ""))
-    if isinstance(error, NO_CREDENTIALS):
-        return ActionError("ec2_unauthorized", f"no AWS credentials: {error}")
-    if isinstance(error, vendor.ParamValidationError):
-        return ActionError("ec2_rejected", f"{operation}: {error}", retryable=False)
-    code = "ec2_unreachable" if isinstance(error, UNREACHABLE) else "ec2_unavailable"
-    return ActionError(code, f"{operation}: {error}")
-
-
-def _refused(operation: str, code: str, message: str) -> ActionError:
-    """Classify an answer of EC2's. The encoded authorization message is dropped: a kilobyte that nobody can read."""
-    sentence = message.partition(" Encoded authorization failure message:")[0]
-    if code in OFFERING_UNAVAILABLE:
-        return StockOut(sentence)
-    for kind, retryable, pattern in KINDS:
-        if re.fullmatch(pattern, code):
-            return ActionError(kind, f"{operation}: {code}: {sentence}", retryable=retryable)
-    return ActionError("ec2_rejected", f"{operation}: {code}: {sentence}", retryable=False)
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"].get("Code", "")

@@ -23,7 +23,7 @@ class Endpoint:
 class LaunchSpec:
     """What to launch. Either `launch_template` or `image` is set; a value given beside a template overrides it.
 
-    `spot`: on the spot market, at the price of the moment and at most the on-demand one; otherwise as the template says.
+    `spot`: on the spot market, at its price of the moment, at most the on-demand one; otherwise as the template says.
     """
 
     launch_template: str = ""

@@ -32,6 +32,7 @@ class SimulatedNode:
 class World:
     """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet, `frozen` nodes.
 
+    Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`.
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
     when their rows are STREAM_MAX_AGE old.
     """
@@ -45,6 +46,7 @@ class World:
     dead: set[str] = field(default_factory=set)
     frozen: dict[str, datetime] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
+    spot_capacity: dict[str, int] = field(default_factory=dict)
     vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -108,12 +110,13 @@ class World:
         """Launch as EC2 does: the same token again brings the same instances, and a full zone brings none."""
         if action.token in self.launches:
             return self.launches[action.token]
-        room = self.capacity.get(action.subnet, action.count)
-        if room <= 0:
+        pools = [self.capacity, self.spot_capacity] if action.spec.spot else [self.capacity]
+        limited = [pool for pool in pools if action.subnet in pool]
+        count = min([action.count, *(pool[action.subnet] for pool in limited)])
+        if count <= 0:
             raise StockOut(f"no capacity in {action.subnet}")
-        count = min(room, action.count)
-        if action.subnet in self.capacity:
-            self.capacity[action.subnet] = room - count
+        for pool in limited:
+            pool[action.subnet] -= count
         launched = [
             self.add_node(
                 action.group,
@@ -124,6 +127,8 @@ class World:
             )
             for _ in range(count)
         ]
+        for node in launched:
+            node.instance = replace(node.instance, spot=action.spec.spot)
         self.launches[action.token] = tuple(node.instance.instance_id for node in launched)
         return self.launches[action.token]
 

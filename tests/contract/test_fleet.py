@@ -18,7 +18,7 @@ from autoscaler.simulate.ports import SimulatedFleet
 from autoscaler.simulate.world import World
 from moto_fixtures import Server
 from moto_fixtures.backend import Backend
-from tests.support.ec2 import connected, launch
+from tests.support.ec2 import EDGE, connected, launch
 
 STARTED = {InstanceState.PENDING, InstanceState.RUNNING}
 LEAVING = {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
@@ -37,6 +37,8 @@ class Rig(Protocol):
     def subnet(self, name: str) -> str: ...
 
     def limit(self, subnet: str, count: int | None) -> None: ...
+
+    def limit_spot(self, subnet: str, count: int) -> None: ...
 
     def foreign(self) -> str: ...
 
@@ -66,6 +68,9 @@ class SimulatedRig:
         else:
             self.world.capacity[subnet] = count
 
+    def limit_spot(self, subnet: str, count: int) -> None:
+        self.world.spot_capacity[subnet] = count
+
     def foreign(self) -> str:
         return self.world.add_node(ours=False).instance.instance_id
 
@@ -92,8 +97,14 @@ class Ec2Rig:
         return self.server.names[f"subnet-{name}"]
 
     def limit(self, subnet: str, count: int | None) -> None:
-        zone = {self.subnet("a"): "eu-west-1a", self.subnet("b"): "eu-west-1b"}[subnet]
-        self.server.steer(capacity=[{"type": "c5.xlarge", "zone": zone, "limit": count}])
+        self.server.steer(capacity=[{"type": "c5.xlarge", "zone": self._zone(subnet), "limit": count}])
+
+    def limit_spot(self, subnet: str, count: int) -> None:
+        place = {"type": "c5.xlarge", "zone": self._zone(subnet), "limit": count, "market": "spot"}
+        self.server.steer(capacity=[place])
+
+    def _zone(self, subnet: str) -> str:
+        return {self.subnet("a"): "eu-west-1a", self.subnet("b"): "eu-west-1b"}[subnet]
 
     def foreign(self) -> str:
         [instance_id] = self.another.launch(launch(self.subnet("a"), token="theirs"))
@@ -192,6 +203,38 @@ def test_a_stock_out_in_one_zone_leaves_the_other_open(rig: Rig) -> None:
     with pytest.raises(StockOut):
         rig.control.launch(launch(rig.subnet("a"), token="t-a"))
     assert rig.control.launch(launch(rig.subnet("b"), token="t-b"))
+
+
+SPOT = replace(EDGE, spot=True)
+
+
+def test_spot_instances_are_listed_as_what_they_are(rig: Rig) -> None:
+    bought = rig.control.launch(launch(rig.subnet("a"), token="t-1", count=2, spec=SPOT))
+    rig.control.launch(launch(rig.subnet("a"), token="t-2"))
+    found = rig.fleet.instances("edge")
+    assert {instance.instance_id for instance in found if instance.spot} == set(bought)
+    assert [instance.token for instance in found if not instance.spot] == ["t-2"]
+
+
+def test_a_spot_launch_is_repeated_with_its_token_like_any_other(rig: Rig) -> None:
+    action = launch(rig.subnet("a"), count=2, spec=SPOT)
+    assert rig.control.launch(action) == rig.control.launch(action)
+    assert len(rig.fleet.instances("edge")) == 2
+
+
+def test_a_zone_without_spot_still_has_on_demand(rig: Rig) -> None:
+    rig.limit_spot(rig.subnet("a"), 1)
+    assert len(rig.control.launch(launch(rig.subnet("a"), token="t-1", count=2, spec=SPOT))) == 1
+    with pytest.raises(StockOut):
+        rig.control.launch(launch(rig.subnet("a"), token="t-2", spec=SPOT))
+    rig.control.launch(launch(rig.subnet("a"), token="t-3"))
+    assert sorted(instance.spot for instance in rig.fleet.instances("edge")) == [False, True]
+
+
+def test_a_full_zone_has_no_spot_either(rig: Rig) -> None:
+    rig.limit(rig.subnet("a"), 0)
+    with pytest.raises(StockOut):
+        rig.control.launch(launch(rig.subnet("a"), spec=SPOT))
 
 
 def test_only_the_groups_own_instances_are_listed(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.adapters.ec2 import KINDS
+from autoscaler.adapters.ec2_errors import KINDS
 from autoscaler.cli.plan import WOULD_ACT
 from autoscaler.decide.limits import keep_bounds
 from autoscaler.model import errors
@@ -41,7 +41,7 @@ PASSED_ON = {
     "autoscaler/cycle/look_again.py": {"Skipped": {"f'no_second_look:{error.source}'"}},
     "autoscaler/adapters/haproxy_control.py": {"Failed": {"error.code"}},
     "autoscaler/adapters/mongo.py": {"ActionError": {"code"}},  # `writing`, collected where it is called
-    "autoscaler/adapters/ec2.py": {"ActionError": {"kind"}},  # KINDS
+    "autoscaler/adapters/ec2_errors.py": {"ActionError": {"kind"}},  # KINDS
     "autoscaler/adapters/policy_files.py": {"Problem": {"code"}},  # _problem
     "autoscaler/runtime/preflight.py": {"ActionError": {"code"}},  # that of the refusal it sums up
     "autoscaler/policy/document.py": {"problem": {"kind.replace('_', '-')"}},  # pydantic's

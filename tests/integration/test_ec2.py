@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,17 @@ def test_an_instance_profile_is_passed_by_name_or_arn(ec2: Server) -> None:
         assert ec2.log("RunInstances")[-1]["parameters"][f"IamInstanceProfile.{key}"] == profile
 
 
+def test_a_spot_launch_says_all_that_ec2_would_otherwise_choose(ec2: Server) -> None:
+    """Persistent requests would bring instances back that we ended; stopping would keep their disks."""
+    control(ec2).launch(launch(ec2.names["subnet-a"], spec=replace(EDGE, spot=True)))
+    sent = ec2.log("RunInstances")[-1]["parameters"]
+    assert {key: value for key, value in sent.items() if key.startswith("InstanceMarketOptions")} == {
+        "InstanceMarketOptions.MarketType": "spot",
+        "InstanceMarketOptions.SpotOptions.SpotInstanceType": "one-time",
+        "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior": "terminate",
+    }
+
+
 # Unknown results
 
 
@@ -155,7 +167,7 @@ def test_a_token_of_somebody_elses_launch_is_an_error(ec2: Server) -> None:
         (400, "Throttling", "ec2_throttled", True),
         (400, "VcpuLimitExceeded", "ec2_quota", True),
         (400, "InstanceLimitExceeded", "ec2_quota", True),
-        (400, "MaxSpotInstanceCountExceeded", "ec2_quota", True),
+        (403, "AuthFailure.ServiceLinkedRoleCreationNotPermitted", "ec2_unauthorized", False),
         (400, "InvalidKeyPair.NotFound", "ec2_not_found", False),
         (500, "InternalError", "ec2_unavailable", True),
         (503, "Unavailable", "ec2_unavailable", True),
@@ -174,9 +186,16 @@ def test_ec2s_refusals_become_our_codes(ec2: Server, status: int, vendor: str, c
 
 @pytest.mark.parametrize(
     "vendor",
-    ["InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"],
+    [
+        "InsufficientInstanceCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientFreeAddressesInSubnet",
+        "Unsupported",
+        "MaxSpotInstanceCountExceeded",
+        "SpotMaxPriceTooLow",
+    ],
 )
-def test_what_another_subnet_may_have_is_a_stock_out_and_is_not_repeated(ec2: Server, vendor: str) -> None:
+def test_what_another_offering_may_have_is_a_stock_out_and_is_not_repeated(ec2: Server, vendor: str) -> None:
     fail(ec2, "RunInstances", status=500, code=vendor, message="none here")
     with pytest.raises(StockOut, match="none here"):
         control(ec2).launch(launch(ec2.names["subnet-a"]))
