@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from autoscaler.policy.document import Path
-from autoscaler.policy.rules import ScaleRule, Schedule
+from autoscaler.policy.rules import Forecast, ScaleRule, Schedule
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import COUNTED, Signal
 
@@ -71,6 +71,15 @@ def schedules(policy: Policy) -> list[tuple[Path, Schedule]]:
         (("scale", number, "schedule"), rule.schedule)
         for number, rule in enumerate(policy.scale)
         if rule.schedule is not None
+    ]
+
+
+def forecasts(policy: Policy) -> list[tuple[Path, Forecast]]:
+    """Return the forecasts, each with its place."""
+    return [
+        (("scale", number, "forecast"), rule.forecast)
+        for number, rule in enumerate(policy.scale)
+        if rule.forecast is not None
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autoscaler.policy.expression import Expression
 from autoscaler.policy.lint.facts import DEAD_AFTER, HEARTBEAT, HEARTBEAT_SOURCES
-from autoscaler.policy.lint.finding import Check, Finding, Voice, may_shrink, sources, voices
+from autoscaler.policy.lint.finding import Check, Finding, Voice, forecasts, may_shrink, measured, sources, voices
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Assumption, OnMissing
 from autoscaler.policy.units import format_duration
@@ -102,6 +102,8 @@ def unused_signal(policy: Policy) -> Iterator[Finding]:
     """Find signals that no rule names."""
     used = {voice.name for voice in voices(policy)}
     used |= {name for voice in voices(policy) for name, _ in sources(voice, policy)}
+    for _, rule in forecasts(policy):
+        used |= {rule.signal, *(name for name, _ in measured(policy.signals[rule.signal], policy))}
     for name in policy.signals:
         if name not in used:
             yield Finding(("signals", name), f"no rule looks at {name}", "use it, or remove it")

@@ -11,6 +11,7 @@ from autoscaler.policy.document import Document, Path
 from autoscaler.policy.lint import (
     bounds,
     combination,
+    forecast,
     gaps,
     groups,
     nodes,
@@ -24,7 +25,7 @@ from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.lint.silence import FORM, Silence, silences
 from autoscaler.policy.schema import Policy
 
-_FAMILIES = (gaps, pace, targets, combination, steps, schedules, reservations, bounds, nodes)
+_FAMILIES = (gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes)
 
 CHECKS: dict[str, Check] = {code: check for family in _FAMILIES for code, check in family.CHECKS.items()}
 """The checks of one policy."""
