@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from autoscaler.model.booking import Act, Booking, Ledger
@@ -83,8 +83,11 @@ class ProxyStats(Protocol):
         """The balancer's name in the settings."""
         ...
 
-    def read(self, backends: Sequence[str]) -> Proxy:
-        """Return the process and every server of these backends. A backend that does not exist has no servers."""
+    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+        """Return the process and every server of these backends. A backend that does not exist has no servers.
+
+        `figures` asks for `Proxy.traffic` with these, of each server and of each backend as a whole.
+        """
         ...
 
 

@@ -9,18 +9,32 @@ from __future__ import annotations
 import csv
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from autoscaler.model.snapshot import ServerStatus
+from autoscaler.model.snapshot import MEANS, Line, ServerStatus
 
 _BACKEND_ROW, _SERVER_ROW = "1", "2"  # column `type`: 0 frontend, 1 backend, 2 server, 3 listener
 _COLUMNS = (
     "pxname", "svname", "type", "addr", "status", "scur", "qcur", "uweight", "weight", "tracked",
     "check_status", "check_health", "check_rise", "check_fall",
 )  # fmt: skip
+FIGURES: Mapping[str, tuple[str, ...]] = {
+    "sessions": ("scur",),
+    "queued": ("qcur",),
+    "requests": ("stot",),
+    "rate": ("rate",),
+    "bytes_in": ("bin",),
+    "bytes_out": ("bout",),
+    "connection_errors": ("econ",),
+    "response_errors": ("eresp",),
+    "denied": ("dreq", "dresp"),  # a server has the second only
+    "queue_ms": ("qtime",),
+    "response_ms": ("rtime",),
+}
+"""Which columns make up a figure of `Line`; those that are filled in are added up."""
 
 # Bits of `srv_admin_state` and `srv_check_state` in `show servers state` (management guide; SRV_ADMF_*, CHK_ST_*).
 _DRAINED = 0x08 | 0x10  # by command, or inherited from the server it tracks
@@ -63,12 +77,16 @@ class Cookies(NamedTuple):
 
 
 class Info(NamedTuple):
-    """One worker process. `started_at` has HAProxy's granularity of a second; `stopping` marks an old worker."""
+    """One worker process. `started_at` has HAProxy's granularity of a second; `stopping` marks an old worker.
+
+    `identity` is the same at every reading, and no other process has it.
+    """
 
     version: str
     pid: int
     started_at: datetime
     stopping: bool
+    identity: str
 
 
 def parse_stat(text: str) -> list[ServerRow]:
@@ -83,6 +101,27 @@ def parse_stat(text: str) -> list[ServerRow]:
     at = [header[column] for column in _COLUMNS]
     kind = header["type"]
     return [_row([line[index] for index in at]) for line in lines if len(line) > kind and line[kind] == _SERVER_ROW]
+
+
+def parse_traffic(text: str, figures: Collection[str]) -> list[Line]:
+    """Read these figures of each server and backend row of `show stat`. What is not there has no figure.
+
+    Nor has what was not measured, of which HAProxy says 0: a mean over no requests, and response times in tcp mode.
+    """
+    lines = csv.reader(text[2:].splitlines())
+    header = {column: index for index, column in enumerate(next(lines))}
+    at = {figure: [header[column] for column in FIGURES[figure] if column in header] for figure in figures}
+    kind, addr, mode, total = (header[column] for column in ("type", "addr", "mode", "stot"))
+    found = []
+    for line in lines:
+        if len(line) <= kind or line[kind] not in {_BACKEND_ROW, _SERVER_ROW}:
+            continue
+        unmeasured = set(MEANS) if line[total] in {"", "0"} else set() if line[mode] == "http" else {"response_ms"}
+        cells = {figure: [line[index] for index in at[figure] if line[index]] for figure in at.keys() - unmeasured}
+        known = {figure: sum(map(int, told)) for figure, told in cells.items() if told}
+        server = line[header["svname"]] if line[kind] == _SERVER_ROW else ""
+        found.append(Line(line[header["pxname"]], server, *split_address(line[addr]), known))
+    return found
 
 
 def parse_cookies(text: str) -> Cookies:
@@ -168,7 +207,11 @@ def parse_info(text: str, now: datetime) -> Info:
             started = datetime.fromtimestamp(int(pairs["Start_time_sec"]), UTC)
         else:
             started = now - timedelta(seconds=int(pairs["Uptime_sec"]))
-        return Info(pairs["Version"], int(pairs["Pid"]), started, stopping=pairs.get("Stopping", "0") != "0")
+        return Info(
+            pairs["Version"], int(pairs["Pid"]), started,
+            stopping=pairs.get("Stopping", "0") != "0",
+            identity=f"{pairs['Pid']} {pairs.get('Start_time_sec', '')}".rstrip(),
+        )  # fmt: skip
     except KeyError as error:
         raise ValueError(f"no line {error.args[0]}") from error
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -23,9 +23,11 @@ from autoscaler.adapters.haproxy_rows import (
     parse_info,
     parse_stat,
     parse_states,
+    parse_traffic,
     parse_workers,
 )
 from autoscaler.model.errors import ActionError, ObservationError
+from autoscaler.model.snapshot import Line
 
 LINE_BYTES = 8_000
 """The longest line we send. From 16384 bytes on some versions refuse it and others answer without end."""
@@ -88,10 +90,15 @@ class HaproxySocket:
     def info(self) -> Info:
         """Return the process that answers; an old worker on its way out is not listened to. Raises ObservationError."""
         for _ in range(_ATTEMPTS):
-            info = self._read("show info", lambda text: parse_info(text, datetime.now(UTC)))
+            info = self.info_of()
             if not info.stopping:
                 return info
         raise ObservationError(self.address, "a worker that is stopping answers, and no new one has taken over")
+
+    def info_of(self, worker: int | None = None) -> Info:
+        """Return the process that answers; on a master socket that of this pid. Raises ObservationError."""
+        prefix = "" if worker is None else f"@!{worker} "
+        return self._read(f"{prefix}show info", lambda text: parse_info(text, datetime.now(UTC)))
 
     def level(self) -> str:
         """Return `user`, `operator` or `admin`. Raises ObservationError."""
@@ -102,11 +109,22 @@ class HaproxySocket:
 
         On a master socket, `worker` is the pid of the process to ask. Level `user` is shown no addresses.
         """
+        return self.stat_with_traffic(backends, (), worker)[0]
+
+    def stat_with_traffic(
+        self, backends: Iterable[str], figures: Collection[str], worker: int | None = None
+    ) -> tuple[list[ServerRow], list[Line]]:
+        """Return what `stat` does, and these figures of each server and each backend. Raises ObservationError."""
         prefix = "" if worker is None else f"@!{worker} "
+        kinds = 6 if figures else 4  # 2: backends, 4: servers
         rows: list[ServerRow] = []
+        lines: list[Line] = []
         for backend in backends:
-            rows += self._read(f"{prefix}show stat {self._checked(backend)} 4 -1", _parse_stat_if_any)
-        return rows
+            command = f"{prefix}show stat {self._checked(backend)} {kinds} -1"
+            more_rows, more_lines = self._read(command, lambda text: _parse_stat_if_any(text, figures))
+            rows += more_rows
+            lines += more_lines
+        return rows, lines
 
     def cookies(self, backend: str) -> Cookies:
         """Return the backend's cookie and what each server puts into it. Raises ObservationError."""
@@ -165,8 +183,10 @@ class HaproxySocket:
         return error.strerror or str(error)
 
 
-def _parse_stat_if_any(text: str) -> list[ServerRow]:
-    return [] if text.startswith("No such proxy") else parse_stat(text)
+def _parse_stat_if_any(text: str, figures: Collection[str]) -> tuple[list[ServerRow], list[Line]]:
+    if text.startswith("No such proxy"):
+        return [], []
+    return parse_stat(text), parse_traffic(text, figures) if figures else []
 
 
 def _lines(commands: Sequence[str]) -> Iterator[str]:

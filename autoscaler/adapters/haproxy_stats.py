@@ -8,16 +8,17 @@ is False and the caller may believe the count only for nodes launched after this
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import requests
 
-from autoscaler.adapters.haproxy_rows import ServerRow, parse_stat
+from autoscaler.adapters.haproxy_rows import ServerRow, parse_stat, parse_traffic
 from autoscaler.adapters.haproxy_socket import REPLY_BYTES, HaproxySocket
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.snapshot import Proxy, Server, ServerStatus
+from autoscaler.model.snapshot import Proxy, Server, ServerStatus, Traffic
 from autoscaler.ports import ProxyStats
 
 _Place = tuple[str, str, int]
@@ -35,39 +36,59 @@ class SocketStats:
         self._socket = socket
         self._master = master
 
-    def read(self, backends: Sequence[str]) -> Proxy:
+    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
         try:
-            rows = self._socket.stat(backends)
+            whose = self._socket.info().identity if figures else ""
+            at = datetime.now(UTC)
+            rows, lines = self._socket.stat_with_traffic(backends, figures)
             # After the rows: should a reload fall between the two, the start time is the later one, never the earlier.
             info = self._socket.info()
         except ObservationError as error:
             detail = f"{error.detail} ({self._socket.address})"
             raise ObservationError(f"haproxy:{self.balancer}", detail) from error
-        old = self._old_workers(backends, info.pid)
+        old = self._old_workers(backends, figures, info.pid)
+        if whose != info.identity:
+            lines = []  # of which of the two they are nobody knows
+        traffic = [Traffic(info.identity, at, tuple(lines)), *(worker.traffic for worker in old or ())]
         return Proxy(
             self.balancer, info.version, info.pid, info.started_at,
-            servers=_joined(self.balancer, rows, old or {}),
+            servers=_joined(self.balancer, rows, old or []),
             sees_old_workers=old is not None,
+            traffic=tuple(traffic) if figures else (),
         )  # fmt: skip
 
-    def _old_workers(self, backends: Sequence[str], present: int) -> dict[int, list[ServerRow]] | None:
-        """Return the rows of each older worker by pid; None when nobody could tell."""
+    def _old_workers(self, backends: Sequence[str], figures: Collection[str], present: int) -> list[_Worker] | None:
+        """Return what each older worker says; None when nobody could tell."""
         if self._master is None:
             return None
         try:
             older = [pid for pid in self._master.workers() if pid != present]
-            return {pid: rows for pid in older if (rows := self._rows_of(self._master, pid, backends)) is not None}
+            found = [_worker(self._master, pid, backends, figures) for pid in older]
         except ObservationError:
             return None
+        return [worker for worker in found if worker]
 
-    def _rows_of(self, master: HaproxySocket, pid: int, backends: Sequence[str]) -> list[ServerRow] | None:
-        try:
-            return master.stat(backends, worker=pid)
-        except ObservationError:
-            if pid in master.workers():
-                raise
-            return None  # it ended while we asked, and its sessions with it
+
+class _Worker(NamedTuple):
+    """A worker that outlived a reload."""
+
+    pid: int
+    rows: list[ServerRow]
+    traffic: Traffic
+
+
+def _worker(master: HaproxySocket, pid: int, backends: Sequence[str], figures: Collection[str]) -> _Worker | None:
+    """Ask an older worker; None when it ended while we asked, and its sessions with it."""
+    try:
+        at = datetime.now(UTC)
+        rows, lines = master.stat_with_traffic(backends, figures, pid)
+        identity = master.info_of(pid).identity if figures else ""
+    except ObservationError:
+        if pid in master.workers():
+            raise
+        return None
+    return _Worker(pid, rows, Traffic(identity, at, tuple(lines), old=True))
 
 
 class HttpStats:
@@ -85,14 +106,17 @@ class HttpStats:
         self._auth = (username, password) if username else None
         self._timeout_s = timeout_s
 
-    def read(self, backends: Sequence[str]) -> Proxy:
+    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
+        at, text = datetime.now(UTC), self._page()
         try:
-            rows = [row for row in parse_stat(self._page()) if row.backend in set(backends)]
+            rows = [row for row in parse_stat(text) if row.backend in set(backends)]
+            lines = [line for line in parse_traffic(text, figures) if line.backend in set(backends)] if figures else []
         except ValueError as error:
             raise ObservationError(f"haproxy:{self.balancer}", f"not a statistics page: {error}") from error
         servers = tuple(_server(self.balancer, row, row.sessions, row.queued) for row in rows)
-        return Proxy(self.balancer, version="", pid=0, started_at=datetime.now(UTC), servers=servers)
+        traffic = (Traffic("", at, tuple(lines)),) if figures else ()
+        return Proxy(self.balancer, version="", pid=0, started_at=datetime.now(UTC), servers=servers, traffic=traffic)
 
     def _page(self) -> str:
         source = f"haproxy:{self.balancer}"
@@ -135,25 +159,25 @@ class FallbackStats:
         """The name both sources go by."""
         return self.first.balancer
 
-    def read(self, backends: Sequence[str]) -> Proxy:
+    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
         """Raise ObservationError with both causes when neither answers."""
         try:
-            return self.first.read(backends)
+            return self.first.read(backends, figures)
         except ObservationError as first:
             try:
-                return self.second.read(backends)
+                return self.second.read(backends, figures)
             except ObservationError as second:
                 raise ObservationError(first.source, f"{first.detail}; {second.detail}") from second
 
 
-def _joined(balancer: str, rows: Iterable[ServerRow], old: dict[int, list[ServerRow]]) -> tuple[Server, ...]:
+def _joined(balancer: str, rows: Iterable[ServerRow], old: Iterable[_Worker]) -> tuple[Server, ...]:
     """Add the sessions of older workers to the server with the same backend and address.
 
     What has no such server any more (its slot moved on, or left the file) becomes a server of its own, in maintenance
     and named `worker-<pid>/<name>`, which no real server can be called: its node is not empty.
     """
     extra: dict[_Place, list[tuple[int, ServerRow]]] = defaultdict(list)
-    for pid, row in ((pid, row) for pid, old_rows in old.items() for row in old_rows):
+    for pid, row in ((worker.pid, row) for worker in old for row in worker.rows):
         if row.sessions + row.queued:
             extra[row.backend, row.ip, row.port].append((pid, row))
     servers = []

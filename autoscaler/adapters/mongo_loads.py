@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autoscaler.adapters.mongo import SOURCE, Client, reading
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.snapshot import Heartbeat, Streams
+from autoscaler.model.snapshot import Audience, Heartbeat, Streams, total_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIVE_WINDOW = timedelta(seconds=60)
@@ -66,23 +66,18 @@ class MongoLoads:
         return {ip: _heartbeat(row) for ip, row in newest.items()}
 
     def streams(self, now: datetime) -> Streams:
-        """Return publishers by origin ip and viewers by kind, of all streams that are live at `now`.
+        """Return publishers by origin ip and viewers by kind, of all streams that are live at `now`, by application.
 
         A conference room is a row without origin, so it publishes on no node; its participants are rows of their own.
 
         Raises:
             ObservationError: a read failed, or the cluster names no application, so we would not know where to look.
         """
-        publishers: Counter[str] = Counter()
-        viewers: Counter[str] = Counter(dict.fromkeys(_VIEWERS, 0))
         pipeline = _live_streams(now)
         with reading(self._client):
-            for application in self._databases():
-                for row in self._client[application]["broadcast"].aggregate(pipeline):
-                    viewers.update({kind: int(_number(row[kind]) or 0) for kind in _VIEWERS})
-                    if isinstance(row["_id"], str) and row["_id"]:
-                        publishers[row["_id"]] += row["streams"]
-        return Streams(publishers=dict(publishers), viewers=dict(viewers))
+            return total_of(
+                {name: _audience(self._client[name]["broadcast"].aggregate(pipeline)) for name in self._databases()}
+            )
 
     def _databases(self) -> list[str]:
         names = self._applications
@@ -94,6 +89,17 @@ class MongoLoads:
                 SOURCE, f"{self._cluster.name}.AppSettings names no application to look for streams in"
             )
         return databases
+
+
+def _audience(rows: Iterable[Mapping[str, Any]]) -> Audience:
+    """Add up what one application's streams are by origin."""
+    publishers: Counter[str] = Counter()
+    viewers: Counter[str] = Counter(dict.fromkeys(_VIEWERS, 0))
+    for row in rows:
+        viewers.update({kind: int(_number(row[kind]) or 0) for kind in _VIEWERS})
+        if isinstance(row["_id"], str) and row["_id"]:
+            publishers[row["_id"]] += row["streams"]
+    return Audience(dict(publishers), dict(viewers))
 
 
 def _live_streams(now: datetime) -> list[dict[str, Any]]:

@@ -45,11 +45,23 @@ class LaunchRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What one HAProxy process had counted at `at`, by its own clock: totals by line of the statistics and by figure.
+
+    A line is `backend/server ip:port`, so that a slot which was given to another node is another line.
+    """
+
+    at: datetime
+    lines: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
-    """All that a group remembers. Mappings are keyed by instance id, but for two.
+    """All that a group remembers. Mappings are keyed by instance id, but for three.
 
     `stock_outs` maps `type/subnet`, with `/spot` behind it for the spot market, to the time until which it is avoided,
-    `breaches` a step's threshold to the time since which it is passed.
+    `breaches` a step's threshold to the time since which it is passed, `counters` a HAProxy process, as its balancer's
+    name and `Traffic.process`, to what it had counted.
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything. `origin` is drawn when the memory is first made, so that no token
@@ -69,3 +81,4 @@ class Memory:
     outside: Mapping[str, datetime] = field(default_factory=dict)
     launches: tuple[LaunchRecord, ...] = ()
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)
+    counters: Mapping[str, Counted] = field(default_factory=dict)

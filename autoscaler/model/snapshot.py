@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,11 +117,48 @@ class Server:
     queued: int = 0
 
 
+COUNTERS = ("bytes_in", "bytes_out", "connection_errors", "response_errors", "denied")
+"""Figures of a Line that only ever rise, while the process lives."""
+
+MEANS = ("queue_ms", "response_ms")
+"""Figures of a Line that are means over its last requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one line of HAProxy's statistics says of its traffic: a server's, or with `server` "" a whole backend's.
+
+    `figures` are named as in the policy's sources. Counters are totals since the process began; what the version does
+    not tell, or did not measure, is not there. `requests` counts the sessions that the line was ever given.
+    """
+
+    backend: str
+    server: str
+    ip: str
+    port: int
+    figures: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one HAProxy process says at a time, by its own clock.
+
+    `process` tells it from every other one; it is "" when the source names none, as the statistics page does, whose
+    counters may then begin anew at any time. `old`: it was reloaded, and carries on the sessions that it has.
+    """
+
+    process: str
+    at: datetime
+    lines: tuple[Line, ...]
+    old: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """One HAProxy process as read in this cycle, with every server of the group's backends, ours or not.
 
-    After a reload older workers go on carrying their sessions. `sees_old_workers`: they are in the counts.
+    After a reload older workers go on carrying their sessions. `sees_old_workers`: they are in the counts, and in
+    `traffic`, which is read only for policies that look at it.
     """
 
     balancer: str
@@ -129,17 +167,35 @@ class Proxy:
     started_at: datetime
     servers: tuple[Server, ...]
     sees_old_workers: bool = False
+    traffic: tuple[Traffic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
-    """Live streams of all applications. `publishers` counts live streams by origin ip; absent means none.
+class Audience:
+    """Live streams and who watches them. `publishers` counts live streams by origin ip; absent means none.
 
     `viewers` counts by kind (`webrtc`, `hls`, `dash`, `rtmp`), over the cluster: AMS keeps no count per edge.
     """
 
     publishers: Mapping[str, int]
     viewers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams(Audience):
+    """Live streams of all applications, and of each by its lower-cased name, which is that of its database."""
+
+    applications: Mapping[str, Audience] = field(default_factory=dict)
+
+
+def total_of(applications: Mapping[str, Audience]) -> Streams:
+    """Add up the applications of a cluster."""
+    publishers: Counter[str] = Counter()
+    viewers: Counter[str] = Counter()
+    for audience in applications.values():
+        publishers.update(audience.publishers)
+        viewers.update(audience.viewers)
+    return Streams(dict(publishers), dict(viewers), applications)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,7 +26,23 @@ from autoscaler.model.plan import (
     Skipped,
 )
 from autoscaler.model.report import CycleReport
-from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Proxy, Sample, ServerStatus, Streams
+from autoscaler.model.snapshot import (
+    COUNTERS,
+    MEANS,
+    PARKING,
+    Audience,
+    Heartbeat,
+    Instance,
+    InstanceState,
+    Line,
+    Proxy,
+    Sample,
+    Server,
+    ServerStatus,
+    Streams,
+    Traffic,
+    total_of,
+)
 from autoscaler.simulate.world import World
 
 
@@ -107,14 +124,9 @@ class SimulatedNodeLoads:
         """Return live publishers by ip; the simulated ones are always fresh at `now`."""
         self.world.alive("mongodb")
         del now
-        return Streams(
-            publishers={
-                node.instance.ip: count
-                for node in self.world.nodes.values()
-                if (count := self.world.visible_publishers(node))
-            },
-            viewers=dict(self.world.viewers),
-        )
+        publishers = {node.instance.ip: self.world.visible_publishers(node) for node in self.world.nodes.values()}
+        live = Audience({ip: count for ip, count in publishers.items() if count}, dict(self.world.viewers))
+        return total_of({"live": live, **self.world.applications})
 
 
 @dataclass(frozen=True)
@@ -136,15 +148,35 @@ class SimulatedProxyStats:
     world: World
     balancer: str = "lb1"
 
-    def read(self, backends: Sequence[str]) -> Proxy:
-        """Return the servers of these backends."""
+    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+        """Return the servers of these backends, and what the world's `traffic` says of them."""
         self.world.alive(f"haproxy:{self.balancer}")
         servers = tuple(
             server
             for (balancer, backend, _), server in self.world.servers.items()
             if balancer == self.balancer and backend in backends
         )
-        return Proxy(self.balancer, "2.6.12", 4242, self.world.haproxy_started_at, servers)
+        started_at = self.world.haproxy_started_at
+        lines = tuple(self._lines(servers, frozenset(figures)))
+        traffic = (Traffic(f"4242 {started_at.isoformat()}", self.world.now, lines),) if figures else ()
+        return Proxy(self.balancer, "2.6.12", 4242, started_at, servers, traffic=traffic)
+
+    def _lines(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
+        """Yield each server's line, and each backend's, which adds up what its servers count."""
+        sums: dict[str, Counter[str]] = {}
+        for server in servers:
+            told = self._told(server.backend, server.name, {"sessions": server.sessions, "queued": server.queued})
+            sums.setdefault(server.backend, Counter()).update(told)
+            known = {figure: told[figure] for figure in figures & told.keys()}
+            yield Line(server.backend, server.name, server.ip, server.port, known)
+        for backend, total in sums.items():
+            told = {figure: value for figure, value in total.items() if figure not in MEANS}
+            told |= self.world.traffic.get((self.balancer, backend, ""), {})
+            yield Line(backend, "", "", 0, {figure: told[figure] for figure in figures & told.keys()})
+
+    def _told(self, backend: str, server: str, counts: dict[str, int]) -> dict[str, int]:
+        untouched = dict.fromkeys((*COUNTERS, "requests", "rate"), 0)
+        return untouched | counts | self.world.traffic.get((self.balancer, backend, server), {})
 
 
 @dataclass(frozen=True)

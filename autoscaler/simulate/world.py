@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.plan import Launch
-from autoscaler.model.snapshot import PARKING, Heartbeat, Instance, InstanceState, Server, ServerStatus
+from autoscaler.model.snapshot import PARKING, Audience, Heartbeat, Instance, InstanceState, Server, ServerStatus
 
 STREAM_MAX_AGE = timedelta(seconds=60)
 """How long a stream whose row is not updated any more still counts as live, as in the adapter."""
@@ -35,6 +35,11 @@ class World:
     Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`.
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
     when their rows are STREAM_MAX_AGE old.
+
+    Streams are of the application `live`: a node's `publishers`, and `viewers`. `applications` are there beside it.
+
+    `traffic` is by balancer, backend and server ("" for what only the backend as a whole tells) and by figure of
+    `snapshot.Line`; counters are 0 where it tells none.
     """
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +47,9 @@ class World:
     servers: dict[tuple[str, str, str], Server] = field(default_factory=dict)
     balancers: tuple[str, ...] = ("lb1",)
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
+    traffic: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
     viewers: dict[str, int] = field(default_factory=dict)
+    applications: dict[str, Audience] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     frozen: dict[str, datetime] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
