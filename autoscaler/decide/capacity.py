@@ -29,5 +29,11 @@ def next_type(view: View) -> str:
 
 
 def open_subnets(instance_type: str, view: View) -> list[str]:
-    """Return the subnets in which the type is not known to be out of stock."""
-    return [name for name in view.policy.launch.subnets if f"{instance_type}/{name}" not in view.memory.stock_outs]
+    """Return the subnets in which the type is not known to be out of stock, on demand."""
+    gone = view.memory.stock_outs
+    return [name for name in view.policy.launch.subnets if offering(instance_type, name, spot=False) not in gone]
+
+
+def offering(instance_type: str, subnet: str, *, spot: bool) -> str:
+    """Name what can be out of stock by itself, as `Memory.stock_outs` does."""
+    return f"{instance_type}/{subnet}/spot" if spot else f"{instance_type}/{subnet}"

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from math import floor
 
+from autoscaler.decide.capacity import offering
 from autoscaler.decide.view import View
 from autoscaler.model.decision import WARMING, Decision, Phase
 from autoscaler.model.memory import LaunchRecord
 
 _STAYING = WARMING | {Phase.IN_SERVICE}
-
-
-def offering(instance_type: str, subnet: str, *, spot: bool) -> str:
-    """Name what can be out of stock by itself, as `Memory.stock_outs` does."""
-    return f"{instance_type}/{subnet}/spot" if spot else f"{instance_type}/{subnet}"
 
 
 def spot_room(count: int, decision: Decision, view: View, resumed: Collection[str]) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from autoscaler.decide.capacity import offering
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
 from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Wake
-from autoscaler.plan.market import offering
 from autoscaler.plan.supply import STOCK_OUT_MEMORY
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
+from autoscaler.decide.capacity import next_type, offering, open_subnets
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Decision, Phase, Reason
 from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
 from autoscaler.model.snapshot import Node, ServerStatus
-from autoscaler.plan.market import offering, split, spot_room
+from autoscaler.plan.market import split, spot_room
 from autoscaler.plan.slots import SlotMap, slot_name
 from autoscaler.plan.tokens import token
 from autoscaler.policy.launch import LaunchRules
@@ -59,20 +61,14 @@ def launches(count: int, view: View, room: int) -> list[Action]:
 
     At most `room` of them are spot. Where spot is out of stock the same type comes on demand: growth does not wait.
     """
-    rules, memory = view.policy.launch, view.memory
     population = Counter(node.instance.subnet for node in view.snapshot.nodes)
-    for instance_type in rules.types or ("",):
-        subnets = [
-            subnet for subnet in rules.subnets if offering(instance_type, subnet, spot=False) not in memory.stock_outs
-        ]
-        if not subnets:
-            continue
-        share = dict.fromkeys(subnets, 0)
-        for _ in range(count):
-            share[min(subnets, key=lambda subnet: population[subnet] + share[subnet])] += 1
-        parts = split(share, instance_type, room, view)
-        return [launch(view, _spec(rules, instance_type, spot=spot), subnet, count) for subnet, count, spot in parts]
-    return []
+    instance_type = next_type(view)
+    share = dict.fromkeys(open_subnets(instance_type, view), 0)
+    for _ in range(count if share else 0):
+        share[min(share, key=lambda subnet: population[subnet] + share[subnet])] += 1
+    parts = split(share, instance_type, room, view)
+    spec = partial(_spec, view.policy.launch, instance_type)
+    return [launch(view, spec(spot=spot), subnet, nodes) for subnet, nodes, spot in parts]
 
 
 def launch(view: View, spec: LaunchSpec, subnet: str, count: int, known_token: str = "") -> Launch:

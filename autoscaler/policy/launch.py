@@ -58,6 +58,11 @@ class LaunchRules(Record):
         default=SpotRules(), description="how much is bought on the spot market, whose nodes may be taken back"
     )
 
+    @property
+    def unweighed(self) -> tuple[str, ...]:
+        """The types whose vCPUs say what they are worth; none where there is one, or where the policy weighs them."""
+        return () if self.weights or len(self.types) < 2 else self.types  # noqa: PLR2004 - one is like itself
+
     @model_validator(mode="after")
     def _complete(self) -> LaunchRules:
         if bool(self.launch_template) == bool(self.image):

@@ -93,10 +93,12 @@ def _balancer(stats: ProxyStats, policies: Sequence[Policy], hands: Acting | Non
 
 
 def _fleet(policies: Sequence[Policy], senses: Senses, hands: Acting | None) -> Iterator[AutoscalerError]:
-    """List the instances, and rehearse a launch in each subnet."""
+    """List the instances, ask how large they are where it matters, and rehearse a launch in each subnet."""
     try:
         for group in [policy.group for policy in policies] or [NOBODY]:
             senses.fleet.instances(group)
+        for policy in policies:
+            senses.fleet.vcpus(policy.launch.unweighed)
     except ObservationError as error:
         cause = error.__cause__
         refused = isinstance(cause, ActionError) and cause.code == "ec2_unauthorized"

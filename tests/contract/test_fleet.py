@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from autoscaler.adapters.ec2 import Ec2Fleet, Ec2FleetControl
-from autoscaler.model.errors import ActionError, StockOut
+from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.plan import Launch
 from autoscaler.model.snapshot import Instance, InstanceState
 from autoscaler.ports import Fleet, FleetControl
@@ -150,6 +150,19 @@ def test_what_was_launched_is_listed_with_its_facts(rig: Rig) -> None:
         assert instance.token == "t-9"
         assert instance.state in STARTED
         assert instance.launched_at.utcoffset() == timedelta(0)
+
+
+def test_types_are_told_by_their_vcpus(rig: Rig) -> None:
+    assert rig.fleet.vcpus(["c5.xlarge", "c5.large"]) == {"c5.large": 2, "c5.xlarge": 4}
+    assert rig.fleet.vcpus(["c5.xlarge"]) == {"c5.xlarge": 4}
+    assert rig.fleet.vcpus([]) == {}
+
+
+def test_a_type_that_does_not_exist_has_no_size(rig: Rig) -> None:
+    with pytest.raises(ObservationError) as caught:
+        rig.fleet.vcpus(["c5.xlarge", "c5.gigantic"])
+    assert caught.value.source == "ec2"
+    assert rig.fleet.vcpus(["c5.xlarge"]) == {"c5.xlarge": 4}
 
 
 def test_the_same_token_brings_the_same_instances(rig: Rig) -> None:

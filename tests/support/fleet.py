@@ -60,9 +60,10 @@ def instance(
     launched_at: datetime = LONG_AGO,
     subnet: str = "subnet-a",
     token: str = "",
+    instance_type: str = "c5.xlarge",
 ) -> Instance:
     return Instance(
-        f"i-{number}", f"10.0.0.{number}", f"zone-{subnet[-1]}", subnet, "c5.xlarge", launched_at, state, token
+        f"i-{number}", f"10.0.0.{number}", f"zone-{subnet[-1]}", subnet, instance_type, launched_at, state, token
     )
 
 
@@ -72,7 +73,8 @@ def server(number: int, status: ServerStatus = ServerStatus.UP, sessions: int = 
 
 def node(number: int, **facts: Any) -> Node:
     """A node in service unless told otherwise, by `status`, `servers`, any field of Node, or of its Instance."""
-    about = {key: facts.pop(key) for key in ("state", "launched_at", "subnet", "token") if key in facts}
+    of_instance = {"state", "launched_at", "subnet", "token", "instance_type"}
+    about = {key: facts.pop(key) for key in of_instance & facts.keys()}
     status, sessions = facts.pop("status", ServerStatus.UP), facts.pop("sessions", 0)
     servers = (server(number, status, sessions if isinstance(sessions, int) else 0),) if status else ()
     return Node(

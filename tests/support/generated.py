@@ -20,7 +20,8 @@ Data = dict[str, Any]
 ON_MISSING = ["hold", "scale_out_only", "ignore", "assume(0)", "assume(55.5)"]
 AGGREGATES = ["mean", "max", "p50", "p95"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]
-RISING = ["sessions / nodes", "max(cpu, 20)", "coalesce(cpu, sessions)", "cpu + 0.5 * sessions", "min(cpu, 90)"]
+RISING = ["sessions / nodes", "sessions / capacity", "max(cpu, 20)", "coalesce(cpu, sessions)",
+          "cpu + 0.5 * sessions", "min(cpu, 90)"]  # fmt: skip
 """Expressions that never fall when what they name rises."""
 
 # Hypothesis draws what comes first most often, so that the usual comes first here.
@@ -128,7 +129,16 @@ def policies(draw: st.DrawFn, *, grouped: bool = True) -> Data:
             "stabilization": draw(pauses), "cooldown": draw(pauses),
             "max": draw(seldom(limits(), [])), "control": draw(seldom(limits(), [])),
         },
+        launch=policy_data()["launch"] | draw(seldom(sizes(), {})),
     )  # fmt: skip
+
+
+@st.composite
+def sizes(draw: st.DrawFn) -> Data:
+    """Two types that are weighed, or left to their vCPUs."""
+    types = draw(st.permutations(["c5.xlarge", "c5.2xlarge"]))
+    weights = {name: draw(st.sampled_from([1, 2, 0.5, 3.7])) for name in types}
+    return {"types": types, "weights": draw(st.sampled_from([weights, {}]))}
 
 
 @st.composite

@@ -60,6 +60,7 @@ def nodes(draw: st.DrawFn, number: int) -> Node:
         number,
         state=draw(st.sampled_from([*[InstanceState.RUNNING] * 30, *InstanceState])),
         launched_at=draw(ages),
+        instance_type=draw(st.sampled_from(["c5.xlarge", "c5.xlarge", "c5.2xlarge", "unheard-of"])),
         heartbeat=draw(heartbeats),
         sessions=draw(st.one_of(st.integers(0, 5), st.just(PROXY_GAP))),
         publishers=draw(publishers),

@@ -113,6 +113,13 @@ def test_a_missing_right_to_list_is_a_refusal_and_not_an_outage(rig: Rig, code: 
     assert [error.exit_code for error in rig.errors(policy())] == [exit_code]
 
 
+def test_types_of_unknown_size_are_told(rig: Rig) -> None:
+    launch = {"launch_template": "t", "subnets": ["subnet-a"], "types": ["c5.large", "c5.huge"]}
+    assert rig.lines(policy(launch=launch)) == ["3 ec2: there is no instance type c5.huge"]
+    assert rig.lines(policy(launch={**launch, "weights": {"c5.large": 1, "c5.huge": 9}})) == []
+    assert rig.lines(policy(launch={**launch, "types": ["c5.huge"]})) == []
+
+
 def test_a_memory_that_cannot_be_read_is_told(rig: Rig) -> None:
     rig.stage.store.available = False
     assert rig.lines(policy()) == ["3 mongodb: does not answer"]
