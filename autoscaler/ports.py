@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from autoscaler.model.booking import Act, Booking, Ledger
+    from autoscaler.model.errors import ObservationError
     from autoscaler.model.history import Recording
+    from autoscaler.model.media import Refusals, Resources
     from autoscaler.model.memory import Memory
     from autoscaler.model.plan import Action, Admission, Deregister, Drain, Forget, Launch, Outcome, Result
     from autoscaler.model.report import CycleReport
@@ -122,6 +124,22 @@ class NodeProbe(Protocol):
         ...
 
 
+class NodeResources(Protocol):
+    """What the nodes' media servers say of themselves, each asked directly."""
+
+    def read(self, ips: Sequence[str]) -> Mapping[str, Resources | ObservationError]:
+        """Ask all of them at once, in bounded time; return each one's answer, or why there is none."""
+        ...
+
+
+class RefusalCount(Protocol):
+    """What the nodes' media servers refused, as they told it by themselves."""
+
+    def last_minute(self) -> Refusals:
+        """Return what was told within the last minute."""
+        ...
+
+
 class MemoryReader(Protocol):
     """Reads what the cycles remember."""
 
@@ -217,7 +235,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """Everything a cycle reads through."""
+    """Everything a cycle reads through. None: the settings do not say how."""
 
     clock: Clock
     fleet: Fleet
@@ -226,6 +244,8 @@ class Senses:
     probe: NodeProbe
     history: HistoryReader
     bookings: BookingReader
+    resources: NodeResources | None = None
+    refusals: RefusalCount | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from autoscaler.cycle.media import add_media
 from autoscaler.cycle.samples import sample
 from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
 from autoscaler.decide.past import looked_at
@@ -52,7 +53,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     history = _history(senses, policy, now)
     found = (instances, heartbeats, streams, bookings, vcpus, history)
     gaps = [source for source in found if isinstance(source, Gap)]
-    return FleetSnapshot(
+    shot = FleetSnapshot(
         group=policy.group,
         taken_at=now,
         nodes=nodes,
@@ -64,6 +65,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         vcpus={} if isinstance(vcpus, Gap) else vcpus,
         history={} if isinstance(history, Gap) else history,
     )
+    return add_media(senses, policy, memory, shot)
 
 
 def _read(source: str, ask: Callable[[], T], now: datetime) -> T | Gap:

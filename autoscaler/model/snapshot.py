@@ -22,7 +22,7 @@ client asked for: the balancer itself."""
 class Gap:
     """An observation that we lack. It is never read as a zero.
 
-    `source` is `ec2`, `mongodb`, `history`, `haproxy:<balancer>` or `probe`; `subject` an instance id, or GROUP.
+    `source` is `ec2`, `mongodb`, `history`, `haproxy:<balancer>`, `ams` or `probe`; `subject` an instance id, or GROUP.
     `since` is when we last knew, or when we first looked in vain.
     """
 
@@ -230,6 +230,8 @@ class FleetSnapshot:
     """One group, seen once. `taken_at` is the cycle's only "now".
 
     `samples[source][subject]`: subject is an instance id, or GROUP. `gaps` lists sources and subjects that failed.
+    `signal_gaps` is what failed, too, but costs only the signals that needed it their values: their own rules mind
+    that, and no other rule is kept from shrinking the group.
     `bookings` are those reserved by command that run or are to come.
     `history` holds, by `decide.past.history_key`, what past seasons had in the buckets that a forecast looks at: each
     `at` is a bucket's start. A key that is not there could not be read.
@@ -243,6 +245,7 @@ class FleetSnapshot:
     streams: Streams | Gap | None = None
     proxies: tuple[Proxy, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    signal_gaps: tuple[Gap, ...] = ()
     bookings: tuple[Booking, ...] = ()
     history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     vcpus: Mapping[str, int] = field(default_factory=dict)

@@ -16,6 +16,22 @@ from autoscaler.policy.expression import Expression, parse_expression
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.units import Duration, format_number
 
+RESOURCE_SOURCES = {
+    "ams.node.viewers": "viewers that a node itself serves by WebRTC, HLS and DASH, as it says",
+    "ams.node.viewers.webrtc": "of these, those who watch by WebRTC",
+    "ams.node.viewers.hls": "of these, those who watch HLS",
+    "ams.node.viewers.dash": "of these, those who watch DASH",
+    "ams.node.streams": "live streams that a node itself has, as it says",
+    "ams.node.cpu_percent": "whole-system CPU of a node, 0-100, as it says",
+    "ams.node.memory_percent": "memory of a node that is not available, 0-100: what AMS refuses load by",
+    "ams.node.gpu_percent": "utilization of the busiest GPU of a node, 0-100",
+    "ams.node.gpu_memory_percent": "used memory of the fullest GPU of a node, 0-100",
+}
+"""What a node's AMS tells when it is asked; needs `ams` in the settings."""
+
+REFUSALS = "ams.node.refusals"
+"""What AMS tells by itself; needs `web` in the settings."""
+
 PER_NODE_SOURCES = {
     "mongodb.node.cpu_percent": "whole-system CPU of a node, 0-100, from its heartbeat",
     "mongodb.node.memory_percent": "used memory of a node, 0-100, from its heartbeat",
@@ -23,6 +39,8 @@ PER_NODE_SOURCES = {
     "mongodb.node.publishers": "live streams whose origin is the node",
     "haproxy.server.sessions": "current sessions of a node over all balancers; `backend` narrows it to one backend",
     "haproxy.server.queued": "requests that wait for the node in HAProxy's queues",
+    **RESOURCE_SOURCES,
+    REFUSALS: "streams and viewers that the node refused within the last minute, for want of CPU or memory",
 }
 GROUP_SOURCES = {
     "mongodb.viewers": "viewers of all live streams of the cluster, as AMS counts them",
