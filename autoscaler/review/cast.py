@@ -96,7 +96,7 @@ def _launched(action: Launch, number: int, now: datetime, taken: set[str]) -> It
         while f"n{number + 1}" in taken:
             number += 1
         taken.add(f"n{number + 1}")
-        told = NodeTold(type=action.spec.instance_type)
+        told = NodeTold(type=action.spec.instance_type, spot=action.spec.spot)
         yield Member(f"n{number + 1}", told, Phase.BOOTING, now, action.subnet)
 
 

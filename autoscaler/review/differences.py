@@ -80,8 +80,9 @@ def _subjects(report: CycleReport, kind: type[Action]) -> list[str]:
     return [action.subject for action in actions if action.why != "drain_unfinished"]
 
 
-def _launched(report: CycleReport) -> int:
-    return sum(action.count for action in report.plan.actions if isinstance(action, Launch))
+def _launched(report: CycleReport, *, spot: bool = False) -> int:
+    launches = [action for action in report.plan.actions if isinstance(action, Launch)]
+    return sum(action.count for action in launches if action.spec.spot or not spot)
 
 
 _COMPARISONS: Mapping[str, Callable[[Expectation, CycleReport], _Pair]] = {
@@ -92,6 +93,7 @@ _COMPARISONS: Mapping[str, Callable[[Expectation, CycleReport], _Pair]] = {
     "not_reasons": lambda wish, report: _none_of(wish.not_reasons, [r.code for r in report.decision.reasons]),
     "refusals": lambda wish, report: _codes(wish.refusals, report.plan.refusals),
     "launches": lambda wish, report: _number(wish.launches, _launched(report)),
+    "spot_launches": lambda wish, report: _number(wish.spot_launches, _launched(report, spot=True)),
     "drains": lambda wish, report: _nodes(wish.drains, _subjects(report, Drain)),
     "not_drains": lambda wish, report: _none_of(wish.not_drains, _subjects(report, Drain)),
     "takes_back": lambda wish, report: _nodes(wish.takes_back, _subjects(report, CancelDrain)),

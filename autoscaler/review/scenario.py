@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.decision import Direction, Phase
@@ -40,6 +40,7 @@ class NodeTold(Record):
     subnet: str = ""
     zone: str = ""
     type: str = ""
+    spot: StrictBool = False
     cpu: Reading | None = None
     memory: Reading | None = None
     sessions: WholeReading | None = None
@@ -180,6 +181,7 @@ class Expectation(Record):
     not_reasons: Annotated[tuple[ReasonCode, ...], FromList] = ()
     refusals: Annotated[tuple[RefusalCode, ...], FromList] | None = None
     launches: Count | None = None
+    spot_launches: Count | None = None
     drains: NamesTold | None = None
     not_drains: Annotated[tuple[Name, ...], FromList] = ()
     takes_back: NamesTold | None = None

@@ -162,6 +162,7 @@ def _node(number: int, scene: Scene, blind: Mapping[str, Gap]) -> Node:
             instance_type=member.told.type or next(iter(scene.policy.launch.types), ""),
             launched_at=member.launched_at,
             state=_STATES.get(member.phase, InstanceState.RUNNING),
+            spot=member.told.spot,
         ),
         heartbeat=blind.get("mongodb", heartbeat),
         servers=blind.get("haproxy") or tuple(_servers(number, scene)),

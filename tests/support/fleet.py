@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,7 +79,7 @@ def node(number: int, **facts: Any) -> Node:
     status, sessions = facts.pop("status", ServerStatus.UP), facts.pop("sessions", 0)
     servers = (server(number, status, sessions if isinstance(sessions, int) else 0),) if status else ()
     return Node(
-        instance(number, **about),
+        replace(instance(number, **about), spot=facts.pop("spot", False)),
         heartbeat=facts.pop("heartbeat", Heartbeat(NOW, 50.0)),
         servers=facts.pop("servers", servers),
         sessions=sessions,

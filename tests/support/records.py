@@ -64,7 +64,10 @@ MEMORY = Memory(
     drains={"i-1": DrainRecord(NOW, NOW), "i-2": DrainRecord(NOW)},
     admitted={"i-3": NOW},
     suspects={"i-4": NOW},
-    launches=(LaunchRecord("t", "a", "c5.xlarge", 2, NOW), LaunchRecord("u", "b", "c5.xlarge", 1, NOW, ("i-5",))),
+    launches=(
+        LaunchRecord("t", "a", "c5.xlarge", 2, NOW),
+        LaunchRecord("u", "b", "c5.xlarge", 1, NOW, ("i-5",), spot=True),
+    ),
     stock_outs={"c5.xlarge/subnet-a": NOW},
 )
 

@@ -49,6 +49,31 @@ def test_a_situation_is_played_as_it_is_told(given: str, expect: str) -> None:
     assert one(given, expect) == []
 
 
+def test_spot_nodes_are_told_and_spot_launches_expected() -> None:
+    spot = ("subnets: [subnet-a, subnet-b]", "subnets: [subnet-a, subnet-b], spot: {percent: 50%}")
+    given = "{nodes: [{cpu: 90}, {cpu: 90}, {cpu: 90, spot: true}, {cpu: 90}]}"
+    assert one(given, "{desired: 6, launches: 2, spot_launches: 2}", spot) == []
+    assert one(given, "{launches: 2, spot_launches: 0}") == []
+    (mistake,) = one(given, "{spot_launches: {at_most: 1}}", spot)
+    assert mistake.endswith("spot_launches: at most 1 / 2")
+
+
+def test_what_was_launched_as_spot_stays_so() -> None:
+    spot = ("subnets: [subnet-a, subnet-b]", "subnets: [subnet-a, subnet-b], spot: {percent: 50%}")
+    cases = """\
+        cases:
+          - name: one
+            given: {nodes: 2, signals: {cpu: 90}}
+            steps:
+              - {after: 0s, expect: {desired: 3, launches: 1, spot_launches: 1}}
+              - {after: 1m, nodes: [{}, {}, {name: n3, spot: true}], signals: {cpu: 80},
+                 expect: {launches: 1, spot_launches: 1}}
+              - {after: 1m, nodes: [{}, {}, {name: n3, spot: true}, {name: n4, spot: true}], signals: {cpu: 75},
+                 expect: {launches: 1, spot_launches: 0}}
+    """
+    assert mistakes(cases, spot) == []
+
+
 QUIET = "nodes: 4, signals: {cpu: 20}"
 
 
