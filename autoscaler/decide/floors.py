@@ -8,6 +8,7 @@ from math import ceil
 from autoscaler.decide.schedule import applies
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Proposal, Verdict
+from autoscaler.policy.booking import Room, runs
 from autoscaler.policy.rules import Schedule
 from autoscaler.policy.schema import Bounds, Headroom
 
@@ -41,9 +42,15 @@ def keep_schedules(proposal: Proposal, view: View) -> Proposal:
     return proposal.to(floor, "schedule", f"a schedule keeps at least {floor} nodes now")
 
 
+def running_reservations(view: View) -> tuple[Room, ...]:
+    """Return what is reserved now: by the policy's file, then by command."""
+    rooms: tuple[Room, ...] = (*view.policy.reservations, *view.snapshot.bookings)
+    return tuple(room for room in rooms if runs(room, view.now))
+
+
 def keep_reservations(proposal: Proposal, view: View) -> Proposal:
     """Raise to what is reserved. Reservations that overlap are added up: two events have two audiences."""
-    running = [r for r in view.policy.reservations if r.at - view.now <= r.lead and view.now < r.until]
+    running = running_reservations(view)
     floor = sum(view.policy.reserved(reservation) for reservation in running)
     if proposal.desired >= floor:
         return proposal

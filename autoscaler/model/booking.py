@@ -25,10 +25,6 @@ class Booking:
     by: str = ""
     why: str = ""
 
-    def runs(self, now: datetime) -> bool:
-        """Whether its nodes are wanted at `now`. The end is not part of it."""
-        return self.at - now <= self.lead and now < self.until
-
 
 class Deed(StrEnum):
     """What may be done about a booking."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
-from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from autoscaler.model.booking import Booking
 from autoscaler.model.plan import Endpoint
 from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.record import Name, Record
@@ -253,9 +253,11 @@ class Policy(Record):
             raise PydanticCustomError("backend", "load_balancer names a backend twice", {"at": ("load_balancer",)})
         return self
 
-    def reserved(self, reservation: Reservation) -> int:
-        """Return how many nodes a reservation asks for."""
-        return reservation.nodes or ceil((reservation.viewers or 0) / (self.viewers_per_node or 1))
+    def reserved(self, room: Reservation | Booking) -> int:
+        """Return how many nodes are asked for. A booking of viewers holds its own number where this policy has none."""
+        if room.viewers is not None and self.viewers_per_node is not None:
+            return -(-room.viewers // self.viewers_per_node)  # rounded up
+        return room.nodes or 0
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
