@@ -43,7 +43,9 @@ def live(server: Server) -> None:
     ask = Ec2FleetControl(connected(server, read_only=False), "live", "#!/bin/bash\n")
     ask.rehearse("edge", EDGE, server.names["subnet-a"])
     (instance_id,) = ask.launch(launch(server.names["subnet-a"]))
-    assert Ec2Fleet(connected(server, read_only=True), "live").instances("edge")
+    fleet = Ec2Fleet(connected(server, read_only=True), "live")
+    assert fleet.instances("edge")
+    assert fleet.vcpus(["c5.xlarge"])
     stopper = connected(server, read_only=False)
     count_unchecked(server, "1")  # stopping is somebody else's right
     stopper.stop_instances(InstanceIds=[instance_id])

@@ -103,6 +103,8 @@ def _one(part: Part, models: Part) -> str:
         return "a source" if len(part["enum"]) > _MANY else " or ".join(f"`{word}`" for word in part["enum"])
     if part["type"] == "array":
         return f"list of {_one(part['items'], models)}" + (", not empty" if part.get("minItems") else "")
+    if part["type"] == "object":
+        return f"mapping of {_one(part['additionalProperties'], models)}"
     if "pattern" in part:
         return PATTERNS[part["pattern"]]
     limits = [f"{word} {part[limit]}" for limit, word in _LIMITS.items() if limit in part]
@@ -111,7 +113,7 @@ def _one(part: Part, models: Part) -> str:
 
 def _default(part: Part) -> str:
     value = part.get("default")
-    if value in (None, []):
+    if value in (None, [], {}):
         return "\N{EN DASH}"
     if isinstance(value, list):
         return ", ".join(f"`{item}`" for item in value)

@@ -20,12 +20,13 @@ from autoscaler.policy.lint import (
     schedules,
     steps,
     targets,
+    weights,
 )
 from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.lint.silence import FORM, Silence, silences
 from autoscaler.policy.schema import Policy
 
-_FAMILIES = (gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes)
+_FAMILIES = (gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes, weights)
 
 CHECKS: dict[str, Check] = {code: check for family in _FAMILIES for code, check in family.CHECKS.items()}
 """The checks of one policy."""

@@ -10,6 +10,7 @@ import pytest
 from autoscaler.cycle.observe import observe
 from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, Gap, Heartbeat, Node
+from autoscaler.policy.schema import Policy
 from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
     SimulatedBookings,
@@ -39,13 +40,13 @@ def world() -> World:
     return made
 
 
-def seen(world: World, memory: Memory | None = None) -> FleetSnapshot:
+def seen(world: World, memory: Memory | None = None, rules: Policy | None = None) -> FleetSnapshot:
     stats = tuple(SimulatedProxyStats(world, name) for name in world.balancers)
     senses = Senses(
         SimulatedClock(world), SimulatedFleet(world), SimulatedNodeLoads(world), stats, SimulatedProbe(world),
         history=SimulatedHistory(), bookings=SimulatedBookings(world),
     )  # fmt: skip
-    return observe(senses, policy(), memory or Memory())
+    return observe(senses, rules or policy(), memory or Memory())
 
 
 def second(shot: FleetSnapshot) -> Node:
@@ -156,3 +157,32 @@ def test_only_nodes_that_no_balancer_vouches_for_are_asked_directly(world: World
     assert answers[joining.instance.instance_id] is True
     assert answers[dead.instance.instance_id] is False
     assert answers[draining.instance.instance_id] is None
+
+
+def launching(*types: str, **weights: float) -> Policy:
+    return policy(launch={"launch_template": "t", "subnets": ["subnet-a"], "types": types, "weights": weights})
+
+
+@pytest.mark.parametrize(
+    ("rules", "vcpus"),
+    [
+        (policy(), {}),  # one type, the template's
+        (launching("c5.xlarge"), {}),
+        (launching("c5.xlarge", "c5.large"), {"c5.large": 2, "c5.xlarge": 4}),
+        (launching("c5.large"), {"c5.large": 2, "c5.xlarge": 4}),  # and the nodes are others still
+        (launching("c5.large", **{"c5.large": 1}), {"c5.large": 2, "c5.xlarge": 4}),
+        (launching("c5.xlarge", "c5.huge", **{"c5.xlarge": 1, "c5.huge": 9}), {}),
+    ],
+)
+def test_sizes_are_asked_for_where_nodes_differ_and_nobody_weighs_them(
+    world: World, rules: Policy, vcpus: dict[str, int]
+) -> None:
+    shot = seen(world, rules=rules)
+    assert (shot.vcpus, shot.gaps) == (vcpus, ())
+
+
+def test_a_size_that_nobody_tells_is_a_gap_and_the_fleet_is_still_known(world: World) -> None:
+    shot = seen(world, rules=launching("c5.xlarge", "c5.huge"))
+    assert [(gap.source, gap.subject) for gap in shot.gaps] == [("ec2", "instance types")]
+    assert len(shot.nodes) == 2
+    assert not shot.lacks("ec2")
