@@ -85,7 +85,7 @@ def lines(told: Explanation) -> Iterator[str]:
     yield from (f"  because {_clamp(reason)}" for reason in decision.reasons)
     yield from (f"  step    {line}" for line in _steps(report))
     yield from (f"  refused {_clamp(reason)}" for reason in report.plan.refusals)
-    yield from (f"  lacks   {gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.gaps)
+    yield from (f"  lacks   {gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.all_gaps)
     yield from (f"  node    {n.instance_id} {n.phase}{' goes' if n.chosen else ''}: {n.why}" for n in told.nodes)
     for signal, both in groupby(told.flips, key=lambda flip: flip.signal):
         yield from (f"  flip    {line}" for line in _flips(signal, list(both), decision))

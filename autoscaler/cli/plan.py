@@ -71,7 +71,7 @@ def text(report: CycleReport) -> str:
     lines += [f"  because {r.code}: {r.before} -> {r.after}, {r.detail}" for r in decision.reasons]
     lines += [f"  would   {type(a).__name__} {a.subject} ({a.why})" for a in report.plan.actions]
     lines += [f"  refused {r.code}: {r.before} -> {r.after}, {r.detail}" for r in report.plan.refusals]
-    lines += [f"  lacks   {gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.gaps]
+    lines += [f"  lacks   {gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.all_gaps]
     if not report.plan.actions:
         lines.append("  nothing to do")
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.preflight import PoliciesInForce, preflight
 from autoscaler.runtime.settings import Settings, load_settings
 from autoscaler.runtime.signals import Signals, caught
+from autoscaler.runtime.web.room import open_room
 from autoscaler.runtime.wiring import Acting, Watching, acting, watching
 
 
@@ -31,7 +32,9 @@ def run(
     with caught() as signals:
         configure_logging(sys.stderr)
         settings = load_settings(config, steering=not dry_run)
-        with watching(settings) as base:
+        # A single cycle is over before anybody could have told it anything.
+        web = None if once else settings.web
+        with watching(settings) as base, open_room(web, base.window, dry_run=dry_run):
             daemon = (_dry if dry_run else _live)(settings, base, signals)
             code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)
     raise typer.Exit(code)

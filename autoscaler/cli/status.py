@@ -35,7 +35,7 @@ def status(config: Config = None, group: Group = None, *, as_json: AsJson = Fals
             f"bounds {bounds.min}-{bounds.max}"
         )
         console.print(_table(entry["nodes"]))
-        for gap in report.snapshot.gaps:
+        for gap in report.snapshot.all_gaps:
             console.print(f"lacks {gap.source} {gap.subject}: {gap.detail}")
 
 
@@ -48,7 +48,7 @@ def summary(policy: Policy, report: CycleReport) -> dict[str, Plain]:
         "bounds": {"min": policy.bounds.min, "max": policy.bounds.max},
         "paused": False,
         "nodes": [_node(node, report) for node in report.snapshot.nodes],
-        "gaps": [f"{gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.gaps],
+        "gaps": [f"{gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.all_gaps],
     }
 
 

@@ -14,7 +14,8 @@ from autoscaler.model.report import CycleReport
 def cycle_record(report: CycleReport) -> dict[str, Plain]:
     """Sum a cycle up: the two numbers, why, what was planned and refused, and how much could not be seen.
 
-    `reasons` and `refusals` are reason codes, `actions` counts by kind, `gaps` by source.
+    `reasons` and `refusals` are reason codes, `actions` counts by kind, `gaps` by source, `signal_gaps` by source
+    and cause: nothing else tells why a signal has no value.
     """
     decision = report.decision
     return {
@@ -27,6 +28,7 @@ def cycle_record(report: CycleReport) -> dict[str, Plain]:
         "refusals": [reason.code for reason in report.plan.refusals],
         "actions": {**Counter(type(action).__name__ for action in report.plan.actions)},
         "gaps": {**Counter(gap.source for gap in report.snapshot.gaps)},
+        "signal_gaps": {**Counter(f"{gap.source}: {gap.detail}" for gap in report.snapshot.signal_gaps)},
     }
 
 

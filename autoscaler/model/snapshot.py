@@ -250,6 +250,11 @@ class FleetSnapshot:
     history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     vcpus: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """Everything that was not seen, for people."""
+        return (*self.gaps, *self.signal_gaps)
+
     def lacks(self, source: str) -> bool:
         """Whether the whole of `source` could not be read."""
         return any(gap.source == source and gap.subject == GROUP for gap in self.gaps)

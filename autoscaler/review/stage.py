@@ -54,6 +54,9 @@ _BEATING = frozenset({Phase.IN_SERVICE, Phase.JOINED, *LEAVING})
 _LONG_SILENT = timedelta(hours=1)
 _OLD = timedelta(days=365)
 
+_SIGNALS_ONLY = frozenset({"ams"})
+"""Sources whose silence the rules that look at them mind, and no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -96,7 +99,8 @@ def snapshot(scene: Scene) -> FleetSnapshot:
         samples={key: dict(_samples(key, scene)) for key in _keys(scene) if key.partition(".")[0] not in blind},
         streams=blind.get("mongodb") or Streams({}, {}),
         proxies=() if "haproxy" in blind else (_proxy(scene),),
-        gaps=gaps,
+        gaps=tuple(gap for gap in gaps if gap.source not in _SIGNALS_ONLY),
+        signal_gaps=tuple(gap for gap in gaps if gap.source in _SIGNALS_ONLY),
     )
 
 

@@ -10,6 +10,7 @@ from autoscaler.adapters import mongo
 from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
 from autoscaler.plan.supply import first_choices
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.signals import REFUSALS, RESOURCE_SOURCES
 from autoscaler.ports import PolicySource, ProxyStats, Senses
 from autoscaler.runtime.wiring import Acting, Watching
 
@@ -24,7 +25,8 @@ def preflight(policies: Sequence[Policy], base: Watching, hands: Acting | None) 
     Without policies the sources are asked all the same.
     """
     balancers = [error for stats in base.senses.proxies for error in _balancer(stats, policies, hands)]
-    errors = [*_mongodb(policies, base), *balancers, *_fleet(policies, base.senses, hands)]
+    errors = [*_media(policies, base.senses), *_mongodb(policies, base), *balancers]
+    errors += _fleet(policies, base.senses, hands)
     if hands is not None and not balancers:
         errors += _membership(policies, hands)
     return sorted(errors, key=lambda error: error.exit_code)
@@ -65,6 +67,19 @@ def _trial(step: Callable[[], object]) -> Iterator[AutoscalerError]:
         step()
     except AutoscalerError as error:
         yield error
+
+
+def _media(policies: Sequence[Policy], senses: Senses) -> Iterator[ConfigurationError]:
+    """Refuse policies that look at what the settings do not let us hear; its rule would only ever hold."""
+    for policy in policies:
+        wanted = {signal.source for signal in policy.signals.values()}
+        asked = sorted(wanted & RESOURCE_SOURCES.keys())
+        if asked and senses.resources is None:
+            message = f"the policy of {policy.group!r} measures {asked[0]}, and nothing says how to ask the nodes"
+            yield ConfigurationError([Problem("settings", 0, 0, "no-ams", message, "ams: {jwt_secret: ...}")])
+        if REFUSALS in wanted and senses.refusals is None:
+            message = f"the policy of {policy.group!r} measures {REFUSALS}, and nothing says where to listen for them"
+            yield ConfigurationError([Problem("settings", 0, 0, "no-web", message, "web: {listen: HOST:PORT}")])
 
 
 def _mongodb(policies: Sequence[Policy], base: Watching) -> Iterator[AutoscalerError]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from jwt import PyJWTError
 from pydantic import AfterValidator, Field, SecretStr, StrictInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.adapters import mongo
+from autoscaler.adapters.ams_resources import server_token
 from autoscaler.adapters.policy_files import read_text
 from autoscaler.adapters.user_data import UnusableUri, UserDataTooLarge, render
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -27,6 +29,9 @@ _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])"
 _PORT = r":(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 _SHORTEST_CYCLE = timedelta(milliseconds=200)
+_SHORTEST_TIMEOUT = timedelta(milliseconds=50)
+_SHORTEST_KEY = 32
+_SHORTEST_TOKEN = 16
 
 
 def _shaped(pattern: str, what: str) -> AfterValidator:
@@ -43,7 +48,16 @@ def _shaped(pattern: str, what: str) -> AfterValidator:
 Database = Annotated[str, _shaped(r'[^/\\. "$*<>:|?\x00]{1,63}', "the name of a MongoDB database")]
 Region = Annotated[str, _shaped(r"[a-z]+(-[a-z]+)+-[0-9]+", "an EC2 region such as eu-west-1")]
 Address = Annotated[str, _shaped(rf"unix:/[^\x00]+|tcp:{_HOST}{_PORT}", "unix:/PATH or tcp:HOST:PORT")]
+Listen = Annotated[str, _shaped(rf"{_HOST}{_PORT}", "HOST:PORT, such as 127.0.0.1:9640")]
 Url = Annotated[str, _shaped(rf"https?://{_HOST}({_PORT})?(/\S*)?", "a URL such as http://HOST:PORT/PATH")]
+
+
+def _long(value: SecretStr, shortest: int, why: str) -> SecretStr:
+    """Take secrets of some length only."""
+    if len(value.get_secret_value()) < shortest:
+        message = "is shorter than {shortest} characters: {why}"
+        raise PydanticCustomError("secret", message, {"shortest": shortest, "why": why})
+    return value
 
 
 class MongoSettings(Record):
@@ -105,6 +119,43 @@ class NodeSettings(Record):
         return value
 
 
+class AmsSettings(Record):
+    """How nodes are asked for their own loads. `jwt_secret`: AMS's `server.jwtServerSecretKey`, one for all nodes."""
+
+    port: StrictInt = Field(default=5080, ge=1, le=65535)
+    jwt_secret: SecretStr
+    timeout: Duration = timedelta(seconds=1)
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value()
+        try:
+            server_token(secret, datetime.now(UTC))
+        except PyJWTError:
+            raise PydanticCustomError("secret", "signs no token") from None
+        return _long(value, _SHORTEST_KEY, "AMS asks for as many")
+
+    @field_validator("timeout")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if value < _SHORTEST_TIMEOUT:
+            raise PydanticCustomError("timeout", "is shorter than 50ms")
+        return value
+
+
+class WebSettings(Record):
+    """Where the daemon itself listens. `token`: what AMS's posts must carry as `?token=`."""
+
+    listen: Listen = "127.0.0.1:9640"
+    token: SecretStr | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and _long(value, _SHORTEST_TOKEN, "it keeps others from telling us of refusals")
+
+
 class Settings(Record):
     """Everything in autoscaler.yaml. `give_up_after`: so many failed cycles in a row end the process."""
 
@@ -115,6 +166,8 @@ class Settings(Record):
     haproxy: Annotated[tuple[BalancerSettings, ...], FromList] = Field(min_length=1)
     ec2: Ec2Settings
     nodes: NodeSettings | None = None
+    ams: AmsSettings | None = None
+    web: WebSettings | None = None
     policies: Path
 
     @model_validator(mode="after")

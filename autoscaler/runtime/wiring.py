@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from autoscaler.adapters import ec2, mongo
+from autoscaler.adapters.ams_resources import AmsResources
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.adapters.haproxy_control import HaproxyControl
 from autoscaler.adapters.haproxy_socket import HaproxySocket
@@ -23,10 +24,11 @@ from autoscaler.adapters.mongo_history import MongoHistory, MongoHistoryReader
 from autoscaler.adapters.mongo_journal import MongoJournal, MongoJournalReader
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
+from autoscaler.adapters.refusals import RefusalWindow
 from autoscaler.adapters.user_data import render
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.ports import BookingJournal, BookingStore, Clock, Hands, MemoryReader, ProxyStats, Senses
-from autoscaler.runtime.settings import BalancerSettings, Settings
+from autoscaler.runtime.settings import AmsSettings, BalancerSettings, Settings
 
 ADMISSION_WAIT = timedelta(seconds=3)
 """How long one cycle waits for health checks before it leaves the rest of an admission to the next."""
@@ -37,11 +39,15 @@ PROBE_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class Watching:
-    """All that is needed to observe and decide: a dry run, `plan` and `status`."""
+    """All that is needed to observe and decide: a dry run, `plan` and `status`.
+
+    `window` is where refusals are counted; only a daemon that listens ever fills it.
+    """
 
     senses: Senses
     memories: MemoryReader
     client: mongo.Client
+    window: RefusalWindow = field(default_factory=RefusalWindow)
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,19 @@ def watching(settings: Settings) -> Iterator[Watching]:
     try:
         apps = settings.mongodb.applications
         reader = ec2.connect(settings.ec2.region, settings.ec2.endpoint_url, read_only=True)
+        window, clock = RefusalWindow(), SystemClock()
         senses = Senses(
-            clock=SystemClock(),
+            clock=clock,
             fleet=ec2.Ec2Fleet(reader, settings.cluster),
             loads=MongoLoads(client, settings.mongodb.cluster_database, None if apps == "auto" else apps),
             proxies=tuple(_stats(balancer) for balancer in settings.haproxy),
             probe=HttpProbe(PROBE_TIMEOUT_S),
             history=MongoHistoryReader(client[settings.mongodb.state_database]),
             bookings=MongoBookingReader(client[settings.mongodb.state_database]),
+            resources=_resources(settings.ams, clock) if settings.ams else None,
+            refusals=window if settings.web else None,
         )
-        yield Watching(senses, MongoMemoryReader(client[settings.mongodb.state_database]), client)
+        yield Watching(senses, MongoMemoryReader(client[settings.mongodb.state_database]), client, window)
     finally:
         client.close()
 
@@ -116,6 +125,10 @@ def acting(settings: Settings, base: Watching) -> Acting:
     journal = JournalChain(StructlogJournal(), MongoJournal(database, base.senses.clock))
     hands = Hands(fleet, proxies, MongoMemoryStore(database), journal, MongoHistory(database))
     return Acting(LiveExecutor(base.senses, hands), hands, fleet, proxies)
+
+
+def _resources(ams: AmsSettings, clock: Clock) -> AmsResources:
+    return AmsResources(ams.jwt_secret.get_secret_value(), ams.port, ams.timeout.total_seconds(), clock)
 
 
 def _stats(balancer: BalancerSettings) -> ProxyStats:

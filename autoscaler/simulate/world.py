@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from autoscaler.model.errors import ActionError, ObservationError, StockOut
+from autoscaler.model.media import Resources
 from autoscaler.model.plan import Launch
 from autoscaler.model.snapshot import PARKING, Audience, Heartbeat, Instance, InstanceState, Server, ServerStatus
 
@@ -26,6 +27,7 @@ class SimulatedNode:
     heartbeat: Heartbeat | None = None
     publishers: int = 0
     answers: bool = False
+    resources: Resources | None = None
 
 
 @dataclass
@@ -34,7 +36,7 @@ class World:
 
     Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`.
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
-    when their rows are STREAM_MAX_AGE old.
+    when their rows are STREAM_MAX_AGE old. `refusals` are told by nodes, by ip; nobody listens by himself.
 
     Streams are of the application `live`: a node's `publishers`, and `viewers`. `applications` are there beside it.
 
@@ -57,6 +59,8 @@ class World:
     vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
+    refusals: list[tuple[datetime, str]] = field(default_factory=list)
+    listening_since: datetime | None = None
 
     def advance(self, delta: timedelta) -> None:
         """Let time pass."""

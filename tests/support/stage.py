@@ -11,6 +11,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import ServerStatus
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
+from autoscaler.simulate.media import SimulatedRefusals, SimulatedResources
 from autoscaler.simulate.ports import (
     RecordingJournal,
     SimulatedBookings,
@@ -44,6 +45,7 @@ class Stage:
             SimulatedClock(self.world), fleet, SimulatedNodeLoads(self.world),
             (SimulatedProxyStats(self.world),), SimulatedProbe(self.world),
             history=self.history, bookings=self.bookings,
+            resources=SimulatedResources(self.world), refusals=SimulatedRefusals(self.world),
         )  # fmt: skip
         self.hands = Hands(fleet, SimulatedProxyControl(self.world), self.store, self.journal, self.history)
 

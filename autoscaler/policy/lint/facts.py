@@ -43,7 +43,9 @@ HUGE = 20
 HEARTBEAT_SOURCES = frozenset({"mongodb.node.cpu_percent", "mongodb.node.memory_percent", "mongodb.node.query_ms"})
 """Sources that fall silent with the heartbeat."""
 
-REFUSED_SOURCES = frozenset({"mongodb.node.cpu_percent", "mongodb.node.memory_percent"})
+REFUSED_SOURCES = frozenset(
+    f"{teller}.node.{what}_percent" for teller in ("mongodb", "ams") for what in ("cpu", "memory")
+)
 """Sources to which `REFUSES_AT` applies."""
 
 VIEWER_SOURCES = "mongodb.viewers"

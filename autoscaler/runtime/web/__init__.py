@@ -1,0 +1,1 @@
+"""The daemon's own web room: one address, served by one thread beside the cycles."""
