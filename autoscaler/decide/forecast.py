@@ -26,8 +26,8 @@ def foresee(rule: Forecast, view: View, roster: Roster) -> Verdict:
 
     OUT when these are more than there are, else ABSTAIN: a floor is no vote, and vetoes nothing that stays above it.
 
-    Example: at 20:00 on four Fridays there were 3000, 3400, 4200 and 3600 viewers. The smallest of them that 90 % of
-    the four do not exceed is 4200; at 200 a node that is 21 nodes.
+    Example: at 20:00 on four Fridays there were 3000, 3400, 4200 and 3600 viewers. Nine tenths of the way up is between
+    3600 and 4200, so 4200 counts; at 200 a node that is 21 nodes.
     """
     name, current = f"forecast:{rule.signal}", roster.current
     samples = view.snapshot.history.get(history_key(rule.signal, view.policy))

@@ -236,7 +236,7 @@ class Forecast(Record):
         default=90.0,
         gt=0,
         le=100,
-        description="how sure to be: the smallest record that so many of them do not exceed; up to 100%",
+        description="how many of the seasons had at most the floor; between two records the higher one. Up to 100%",
     )
     horizon: Duration = Field(
         default=timedelta(minutes=15), description="how far to look ahead, at most 12h: what a launch takes, and more"

@@ -24,6 +24,7 @@ from autoscaler.model.plan import (
 )
 from autoscaler.plan.remember import intend, settle
 from autoscaler.policy.schema import Policy
+from autoscaler.review.past import told_past
 from autoscaler.review.scenario import Given, NodeTold, SignalTold, Step
 from autoscaler.review.stage import SOURCE_OF, Member, Scene, snapshot
 
@@ -51,7 +52,7 @@ def open_scene(given: Given, policy: Policy) -> Scene:
     now = given.now
     members = tuple(_members(given.nodes or (), policy, now, {}))
     memory = _remembered(members, {}, policy, now, Memory(looked_at=now, events=tuple(_events(given))))
-    scene = Scene(policy, now, members, _by_key(given.signals, policy), given.gaps, memory)
+    scene = Scene(policy, now, members, _by_key(given.signals, policy), given.gaps, memory, told_past(given, policy))
     return replace(scene, memory=_with_past(given, scene))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from autoscaler.decide.past import forecasts
 from autoscaler.model.errors import Problem
 from autoscaler.policy.document import Document, Path
 from autoscaler.policy.schema import Policy
@@ -14,7 +15,7 @@ from autoscaler.policy.signals import SOURCES
 from autoscaler.review.scenario import Given, NodeTold, SignalTold, Step
 from autoscaler.review.stage import SOURCE_OF
 
-GAPS = ("ec2", *dict.fromkeys(source.partition(".")[0] for source in SOURCES))
+GAPS = ("ec2", "history", *dict.fromkeys(source.partition(".")[0] for source in SOURCES))
 """What can be told to be unreadable as a whole."""
 
 
@@ -56,6 +57,12 @@ def inconsistencies(scenario: Scenario, policy: Policy, document: Document) -> I
     given = scenario.given
     if given.nodes is None:
         yield document.problem(scenario.locate(("given",)), "missing-key", "given.nodes is required: the group's nodes")
+    foreseen = {rule.signal for rule in forecasts(policy)}
+    for name in given.past:
+        if name not in foreseen:
+            hint = f"forecasts look at {', '.join(sorted(foreseen))}" if foreseen else "the policy has no forecast"
+            at = scenario.locate(("given", "past", name))
+            yield document.problem(at, "signal", f"no forecast of the policy looks at {name!r}", hint)
     blocks: list[tuple[Path, Given | Step]] = [(("given",), given)]
     blocks += [(stop.path, stop.step) for stop in scenario.stops]
     for inner, block in blocks:

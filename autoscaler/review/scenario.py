@@ -136,8 +136,18 @@ class ChangeTold(Record):
     nodes: StrictInt
 
 
+class Past(Record):
+    """What was recorded of a signal from some time ago on, until the next record, and for a day at most."""
+
+    ago: Duration
+    value: Reading
+
+
 class Given(Record):
-    """A situation. `held`: for how long the signals have been as they are, for steps that wait."""
+    """A situation. `held`: for how long the signals have been as they are, for steps that wait.
+
+    `past`: what forecasts look back to, by signal.
+    """
 
     nodes: NodesTold | None = None
     signals: SignalsTold = Field(default_factory=dict)
@@ -151,6 +161,7 @@ class Given(Record):
     last_scale_out: Duration | None = None
     last_scale_in: Duration | None = None
     changes: Annotated[tuple[ChangeTold, ...], FromList] = ()
+    past: dict[Name, Annotated[tuple[Past, ...], FromList]] = Field(default_factory=dict)
 
 
 class Names(Record):

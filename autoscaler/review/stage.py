@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -26,6 +26,7 @@ from autoscaler.model.snapshot import (
 )
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Aggregate, Signal
+from autoscaler.review.past import Told, history
 from autoscaler.review.scenario import NodeTold, SignalTold
 from autoscaler.review.words import MISSING, Missing
 
@@ -80,6 +81,7 @@ class Scene:
     signals: Mapping[str, SignalTold]
     gaps: tuple[str, ...]
     memory: Memory
+    past: Told = field(default_factory=dict)
 
     @property
     def serving(self) -> int:
@@ -101,6 +103,7 @@ def snapshot(scene: Scene) -> FleetSnapshot:
         proxies=() if "haproxy" in blind else (_proxy(scene),),
         gaps=tuple(gap for gap in gaps if gap.source not in _SIGNALS_ONLY),
         signal_gaps=tuple(gap for gap in gaps if gap.source in _SIGNALS_ONLY),
+        history={} if {"mongodb", "history"} & {*blind} else history(scene.past, scene.policy, scene.now),
     )
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from autoscaler.decide.combine import combine
+from autoscaler.decide.past import history_key
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Direction, Proposal, Verdict
+from autoscaler.model.history import BUCKET
 from autoscaler.model.snapshot import Sample
 from autoscaler.policy.document import parse
+from autoscaler.policy.schema import Policy
 from autoscaler.policy.units import parse_duration
 from autoscaler.runtime.settings import Settings
 from tests.support.documents import ROOT, blocks, read, rows
@@ -19,6 +23,7 @@ from tests.support.fleet import CPU, NOW, node, policy, seasoned, snapshot
 from tests.support.keys import keys
 from tests.support.reference import policy_keys, updated
 
+WEEK = timedelta(days=7)
 POLICIES, OPERATIONS = ROOT / "docs/policies.md", ROOT / "docs/operations.md"
 
 
@@ -111,3 +116,32 @@ def test_the_worked_examples_of_combining_are_what_is_computed(verdicts: str, ex
         direction, desired = Direction(match["direction"]), int(match["desired"] or 4)
         parsed.append(Verdict(f"rule:{number}", direction, desired, "detail", group=match["group"] or ""))
     assert combine(Proposal(4, 4), parsed).desired == int(expected)
+
+
+def documented_forecast() -> dict[str, object]:
+    (block,) = [block for block in blocks("yaml") if block.file == POLICIES and "forecast:" in block.text]
+    return parse(block.text, block.place).root
+
+
+@pytest.mark.parametrize("row", rows(POLICIES, "Forecast"), ids=" ".join)
+def test_the_worked_examples_of_a_forecast_are_what_is_computed(row: list[str]) -> None:
+    quantile, *weeks, load, floor = row
+    friday = datetime(2026, 3, 6, 19, 52, tzinfo=UTC)
+    data = documented_forecast()
+    rules = policy(**data | {"bounds": {"min": 0, "max": 50}})
+    told = rules.model_dump(mode="json", by_alias=True)
+    told["scale"][1]["forecast"]["quantile"] = quantile
+    rules = Policy.model_validate(told)
+    recorded = [
+        Sample(float(value) if number == 2 else 500.0, friday.replace(minute=50) + number * BUCKET - week * WEEK)
+        for week, value in zip((4, 3, 2, 1), weeks, strict=True)
+        if value != "?"
+        for number in range(4)
+    ]
+    history = {history_key("viewers", rules): tuple(recorded)}
+    decision, _ = decide(snapshot(at=friday, history=history), rules, seasoned())
+    verdict = decision.verdicts[-1]
+    assert (verdict.value, verdict.needed) == (
+        (None, None) if load == "none" else (float(load), int(floor))
+    )  # fmt: skip
+    assert decision.desired == (verdict.needed or 0)
