@@ -11,6 +11,7 @@ import typer
 from autoscaler.cli.demo import demo
 from autoscaler.cli.explain import explain
 from autoscaler.cli.plan import plan
+from autoscaler.cli.reserve import reserve
 from autoscaler.cli.run import run
 from autoscaler.cli.schema import schema
 from autoscaler.cli.status import status
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, schema, status, explain, demo):
+for command in (run, plan, validate, test, schema, status, explain, reserve, demo):
     app.command()(command)
 
 
