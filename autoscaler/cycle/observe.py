@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from autoscaler.cycle.media import add_media
 from autoscaler.cycle.samples import sample
-from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
 from autoscaler.decide.past import looked_at
 from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import (
     GROUP,
+    HEARTBEAT_MAX_AGE,
     FleetSnapshot,
     Gap,
     Heartbeat,

@@ -9,10 +9,7 @@ from math import ceil
 from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
-from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, ServerStatus
-
-HEARTBEAT_MAX_AGE = timedelta(seconds=20)
-"""After this AMS itself calls a node dead; it writes every 5 s (Ant-Media-Server, ClusterNode.java)."""
+from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE, Gap, Heartbeat, InstanceState, Node, ServerStatus
 
 UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 """How long a launched instance may stay invisible to DescribeInstances before we stop counting on it."""

@@ -8,14 +8,11 @@ from datetime import datetime, timedelta
 
 from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
 from autoscaler.decide.view import View
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory
+from autoscaler.model.memory import EVENTS_KEPT, DrainRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
 
 LONGEST_BLINK = timedelta(minutes=1)
 """Two looks at most this far apart count as watching without a break."""
-
-EVENTS_KEPT = timedelta(days=1)
-"""How far back scale events are remembered: the longest `per` or cooldown that makes sense."""
 
 
 def track(view: View) -> Memory:

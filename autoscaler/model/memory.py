@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,10 @@ class Recommendation:
 
     at: datetime
     desired: int
+
+
+EVENTS_KEPT = timedelta(days=1)
+"""How far back scale events are remembered: the longest `per` or cooldown that makes sense."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from autoscaler.model.booking import Booking
@@ -71,6 +71,10 @@ class Instance:
     state: InstanceState
     token: str = ""
     spot: bool = False
+
+
+HEARTBEAT_MAX_AGE = timedelta(seconds=20)
+"""After this AMS itself calls a node dead; it writes every 5 s (Ant-Media-Server, ClusterNode.java)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,6 @@ from datetime import timedelta
 HEARTBEAT = timedelta(seconds=5)
 """AMS writes its row this often (Ant-Media-Server, ClusterNode.java)."""
 
-DEAD_AFTER = timedelta(seconds=20)
-"""After so long without a row AMS itself calls a node dead (ClusterNode.java)."""
-
 REFUSES_AT = 75.0
 """Percent of CPU or memory from which AMS refuses streams and WebRTC viewers (StatsCollector.java)."""
 
@@ -24,9 +21,6 @@ RECONNECT = timedelta(seconds=15)
 
 RECORDING = timedelta(minutes=1)
 """How long a recording may still be written and uploaded after its stream has ended."""
-
-REMEMBERED = timedelta(days=1)
-"""How far back scale events are remembered; a longer look back sees no more."""
 
 PATIENCE = timedelta(minutes=3)
 """How long viewers of an event wait for room: 2,000 of them in three minutes is the wish of #4721."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE
 from autoscaler.policy.expression import Expression
-from autoscaler.policy.lint.facts import DEAD_AFTER, HEARTBEAT, HEARTBEAT_SOURCES
+from autoscaler.policy.lint.facts import HEARTBEAT, HEARTBEAT_SOURCES
 from autoscaler.policy.lint.finding import Check, Finding, Voice, forecasts, may_shrink, measured, sources, voices
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Assumption, OnMissing
@@ -24,7 +25,7 @@ def no_max_age(policy: Policy) -> Iterator[Finding]:
 def max_age_long(policy: Policy) -> Iterator[Finding]:
     """Find signals that outlive the node that they are about."""
     for name, signal in policy.signals.items():
-        if signal.max_age > DEAD_AFTER:
+        if signal.max_age > HEARTBEAT_MAX_AGE:
             message = f"{name} may be {format_duration(signal.max_age)} old, and a node is dead after 20s of silence"
             yield Finding(("signals", name, "max_age"), message, "20s, or less")
 

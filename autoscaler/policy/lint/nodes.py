@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from autoscaler.policy.lint.facts import BOOT, DEAD_AFTER, RECONNECT, RECORDING, STUCK
+from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE
+from autoscaler.policy.lint.facts import BOOT, RECONNECT, RECORDING, STUCK
 from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.units import format_duration
@@ -55,7 +56,7 @@ def join_long(policy: Policy) -> Iterator[Finding]:
 
 def lost_short(policy: Policy) -> Iterator[Finding]:
     """Find groups that call a node lost that only paused."""
-    if policy.join.lost_after < 2 * DEAD_AFTER:
+    if policy.join.lost_after < 2 * HEARTBEAT_MAX_AGE:
         message = (
             f"{format_duration(policy.join.lost_after)} of silence end a node, and AMS itself waits 20s to call it dead"
         )

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import combinations
 
+from autoscaler.model.memory import EVENTS_KEPT
 from autoscaler.policy.document import Path
-from autoscaler.policy.lint.facts import BIG, HUGE, PATIENCE, REMEMBERED
+from autoscaler.policy.lint.facts import BIG, HUGE, PATIENCE
 from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.schema import Policy, RateLimit
 from autoscaler.policy.units import format_duration
@@ -79,7 +80,7 @@ def slow_scale_out(policy: Policy) -> Iterator[Finding]:
 def period_forgotten(policy: Policy) -> Iterator[Finding]:
     """Find periods that reach back further than anything is remembered."""
     for path, period in _periods(policy):
-        if period > REMEMBERED:
+        if period > EVENTS_KEPT:
             message = f"{format_duration(period)} is longer than the day for which changes are remembered"
             yield Finding(path, message, "1d at most")
 

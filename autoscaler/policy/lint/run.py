@@ -18,6 +18,7 @@ from autoscaler.policy.lint import (
     pace,
     reservations,
     schedules,
+    spot,
     steps,
     targets,
     weights,
@@ -26,7 +27,7 @@ from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.lint.silence import FORM, Silence, silences
 from autoscaler.policy.schema import Policy
 
-_FAMILIES = (gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes, weights)
+_FAMILIES = (spot, gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes, weights)
 
 CHECKS: dict[str, Check] = {code: check for family in _FAMILIES for code, check in family.CHECKS.items()}
 """The checks of one policy."""

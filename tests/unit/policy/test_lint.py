@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler.decide.classify import HEARTBEAT_MAX_AGE
-from autoscaler.decide.track import EVENTS_KEPT
 from autoscaler.model.errors import Severity
-from autoscaler.policy.lint import facts
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
 from tests.support.policy_text import QUIET, lay_over
@@ -404,7 +401,25 @@ def test_findings_come_in_the_order_of_their_lines() -> None:
     assert lines == [4, 6, 13]
 
 
-def test_facts_are_those_that_decisions_rest_on() -> None:
-    """The layers forbid to import them; equal they must be."""
-    assert facts.DEAD_AFTER == HEARTBEAT_MAX_AGE
-    assert facts.REMEMBERED == EVENTS_KEPT
+def spot(percent: str, *more: str) -> str:
+    launch = "launch_template: ams-edge, types: [c7i.xlarge, c6i.xlarge], subnets: [subnet-a, subnet-b]"
+    return f"launch: {{{launch}, spot: {{percent: {percent}}}}}\n" + "".join(more)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "code"),
+    [
+        (spot("9%"), "lint-spot-interrupts"),  # one of 12
+        (spot("8%"), "lint-spot-without-effect"),
+        (spot("8%", schedule("days: [fri], min: 5, max: 20")), "lint-spot-interrupts"),
+        (spot("100%", "role: both\ndrain: {empty_for: 5m}\n"), "lint-spot-on-origin"),
+        (spot("4%", "role: both\ndrain: {empty_for: 5m}\n"), "lint-spot-without-effect"),
+    ],
+)
+def test_spot_is_warned_of_where_there_will_be_any(fragment: str, code: str) -> None:
+    assert codes(fragment) == [code]
+
+
+def test_spot_above_what_is_on_demand_in_any_case_has_no_effect() -> None:
+    full = spot("50%", "bounds: {min: 12, max: 12}\n")
+    assert codes(full) == ["lint-spot-without-effect", "lint-fixed-size"]
