@@ -135,7 +135,7 @@ def _span(begin: datetime, end: datetime, lead: timedelta, now: datetime) -> Ite
     elif end <= now:
         yield problem("--until", "span", f"it is over since {format_moment(end)}", "mind the offset")
     elif end - begin + lead > LONGEST:
-        message = f"it lasts {format_duration(end - begin + lead)} with its lead, more than {format_duration(LONGEST)}"
+        message = f"with its lead it lasts longer than {format_duration(LONGEST)}"
         yield problem("--until", "span", message, "bounds.min in the policy keeps nodes for good")
     elif begin - now > FARTHEST:
         message = f"it begins more than {format_duration(FARTHEST)} from now"
