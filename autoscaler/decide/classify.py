@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import NamedTuple
 
 from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
@@ -29,40 +30,41 @@ _BY_STATE = {
 }
 
 
+class Member(NamedTuple):
+    """A node whose load counts. `weight` is its worth in nodes of the policy's first type.
+
+    `cold`: in service for less than `warm_up`.
+    """
+
+    instance_id: str
+    weight: float
+    cold: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
     """Every node with its phase. `warming` counts those on their way, but for the overdue.
 
-    `cold`: those in service for less than `warm_up`, of whom every rule wants to know.
-    `unseen` counts launched instances that EC2 does not list yet.
-    `weights`: what each node that is in service or leaving is worth, by instance id, in nodes of the policy's first
-    type. `sizes`: the same of all current nodes, largest first. `next_size`: of the node that would be launched now.
+    `unseen` counts launched instances that EC2 does not list yet. `sizes`: what all current nodes are worth, in nodes
+    of the policy's first type, largest first; `next_size`: what the node is that would be launched now.
     """
 
     phases: dict[str, Phase]
-    in_service: tuple[Node, ...]
-    cold: frozenset[str]
-    leaving: tuple[Node, ...]
+    in_service: tuple[Member, ...]
+    leaving: tuple[Member, ...]
     warming: int
     unseen: int
-    weights: dict[str, float]
     sizes: tuple[float, ...]
     next_size: float
+    capacity: float
+    """What all current nodes are worth."""
+    serving: float
+    """What those in service are worth."""
 
     @property
     def current(self) -> int:
         """How many nodes are in service and on their way."""
         return len(self.in_service) + self.warming + self.unseen
-
-    @property
-    def capacity(self) -> float:
-        """What they are worth, in nodes of the policy's first type."""
-        return sum(self.sizes)
-
-    @property
-    def serving(self) -> float:
-        """What the nodes in service are worth, in nodes of the policy's first type."""
-        return sum(self.weights[node.instance_id] for node in self.in_service)
 
     def nodes_for(self, capacity: float) -> int:
         """Return how many nodes of any size make up a capacity.
@@ -86,22 +88,26 @@ def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
     nodes = view.snapshot.nodes
     phases = {node.instance_id: classify(node, view) for node in nodes}
-    in_service = tuple(node for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
-    leaving = tuple(node for node in nodes if phases[node.instance_id] in LEAVING)
+    in_service = tuple(_member(node, view) for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
     warming = [node for node in nodes if phases[node.instance_id] in WARMING and not overdue(node, view)]
     unseen = _unseen(view)
-    types = [*(node.instance.instance_type for node in (*in_service, *warming)), *unseen]
+    on_their_way = [*(node.instance.instance_type for node in warming), *unseen]
+    sizes = [*(member.weight for member in in_service), *(weight(name, view) for name in on_their_way)]
     return Roster(
         phases=phases,
         in_service=in_service,
-        cold=frozenset(node.instance_id for node in in_service if view.warming_up(node)),
-        leaving=leaving,
+        leaving=tuple(_member(node, view) for node in nodes if phases[node.instance_id] in LEAVING),
         warming=len(warming),
         unseen=len(unseen),
-        weights={node.instance_id: weight(node.instance.instance_type, view) for node in (*in_service, *leaving)},
-        sizes=tuple(sorted((weight(name, view) for name in types), reverse=True)),
+        sizes=tuple(sorted(sizes, reverse=True)),
         next_size=weight(next_type(view), view),
+        capacity=sum(sizes),
+        serving=sum(member.weight for member in in_service),
     )
+
+
+def _member(node: Node, view: View) -> Member:
+    return Member(node.instance_id, weight(node.instance.instance_type, view), view.warming_up(node))
 
 
 def classify(node: Node, view: View) -> Phase:

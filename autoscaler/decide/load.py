@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, inf
-from typing import NamedTuple
 
-from autoscaler.decide.classify import Roster
+from autoscaler.decide.classify import Member, Roster
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import GROUP, Node, Sample
+from autoscaler.model.snapshot import GROUP, Sample
 from autoscaler.policy.expression import Expression
 from autoscaler.policy.signals import CAPACITY, COUNTED, NODES, Aggregate, Assumption, OnMissing, Signal
 
@@ -48,39 +47,35 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     samples = view.snapshot.samples.get(signal.key, {})
     if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
-    serving = [_read(node, samples, signal, roster, view) for node in roster.in_service]
-    leaving = [_read(node, samples, signal, roster, view) for node in roster.leaving]
-    missing = tuple(one.instance_id for one in (*serving, *leaving) if one.sample is None or one.sample.partial)
-    caps = dict.fromkeys(roster.cold, cap)
-    values = [one.part(signal, caps.get(one.instance_id, inf)) for one in serving if one.sample]
-    silent = [_Part(caps.get(one.instance_id, inf), one.weight) for one in serving if one.sample is None]
+    oldest = view.now - signal.max_age
+    values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap)
+    coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)
-    shrinking = growing + _total(one.part(signal) for one in leaving if one.sample)
-    return Load(growing, shrinking, len(values), roster.serving, missing)
+    return Load(growing, growing + _total(coming_back), len(values), roster.serving, (*missing, *lacking))
 
 
-class _Part(NamedTuple):
-    """One node's part of a load: `each` for a node of the policy's first type, times what the node is worth."""
-
-    each: float
-    weight: float
+_Part = tuple[float, float]
+"""One node's part of a load: what it is for a node of the policy's first type, and what the node is worth."""
 
 
-class _Reading(NamedTuple):
-    """What one node says, if it says anything."""
-
-    instance_id: str
-    weight: float
-    sample: Sample | None
-
-    def part(self, signal: Signal, cap: float = inf) -> _Part:
-        value = self.sample.value if self.sample else 0.0
-        return _Part(min(_each(signal, value, self.weight), cap), self.weight)
-
-
-def _read(node: Node, samples: Mapping[str, Sample], signal: Signal, roster: Roster, view: View) -> _Reading:
-    sample = _fresh(samples.get(node.instance_id), signal, view.now)
-    return _Reading(node.instance_id, roster.weights[node.instance_id], sample)
+def _heard(
+    members: Iterable[Member], samples: Mapping[str, Sample], signal: Signal, oldest: datetime, cap: float = inf
+) -> tuple[list[_Part], list[_Part], list[str]]:
+    """Return the parts of those who speak, the most that the parts of the silent may be, and who lacks something."""
+    values: list[_Part] = []
+    silent: list[_Part] = []
+    missing: list[str] = []
+    for member in members:
+        sample = samples.get(member.instance_id)
+        most = cap if member.cold else inf
+        if sample is None or sample.at < oldest:
+            silent.append((most, member.weight))
+            missing.append(member.instance_id)
+            continue
+        if sample.partial:
+            missing.append(member.instance_id)
+        values.append((min(_each(signal, sample.value, member.weight), most), member.weight))
+    return values, silent, missing
 
 
 def _each(signal: Signal, value: float, weight: float) -> float:
@@ -88,7 +83,7 @@ def _each(signal: Signal, value: float, weight: float) -> float:
 
 
 def _total(parts: Iterable[_Part]) -> float:
-    return sum(part.each * part.weight for part in parts)
+    return sum(each * weight for each, weight in parts)
 
 
 def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> Load:
@@ -112,20 +107,20 @@ def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
     """Add up what is known, and fill in for the silent as the signal's `on_missing` says, each at most to its cap."""
     if isinstance(signal.on_missing, Assumption):
         assumed = signal.on_missing.value
-        filled = [_Part(min(_each(signal, assumed, weight), cap), weight) for cap, weight in silent]
+        filled = [(min(_each(signal, assumed, weight), cap), weight) for cap, weight in silent]
         return _aggregate(signal, [*values, *filled])
     known = _aggregate(signal, values)
     if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:
-        each = known / sum(part.weight for part in values)
-        return known + _total(_Part(min(each, cap), weight) for cap, weight in silent)
+        mean = known / sum(weight for _, weight in values)
+        return known + _total((min(mean, cap), weight) for cap, weight in silent)
     return known
 
 
 def _aggregate(signal: Signal, parts: Sequence[_Part]) -> float:
     if signal.quantile is None or not parts:
         return _total(parts)
-    ordered = sorted(part.each for part in parts)
-    return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * sum(part.weight for part in parts)
+    ordered = sorted(each for each, _ in parts)
+    return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * sum(weight for _, weight in parts)
 
 
 def _fresh(sample: Sample | None, signal: Signal, now: datetime) -> Sample | None:
