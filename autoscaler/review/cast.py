@@ -52,7 +52,8 @@ def open_scene(given: Given, policy: Policy) -> Scene:
     now = given.now
     members = tuple(_members(given.nodes or (), policy, now, {}))
     memory = _remembered(members, {}, policy, now, Memory(looked_at=now, events=tuple(_events(given))))
-    scene = Scene(policy, now, members, _by_key(given.signals, policy), given.gaps, memory, told_past(given, policy))
+    signals, past = _by_key(given.signals, policy), told_past(given, policy)
+    scene = Scene(policy, now, members, signals, given.gaps, memory, past, given.bookings)
     return replace(scene, memory=_with_past(given, scene))
 
 
@@ -67,7 +68,8 @@ def change_scene(scene: Scene, step: Step) -> Scene:
         signals = {key: told for key, told in signals.items() if not _told_of_nodes(key, step.nodes)}
     signals |= _by_key(step.signals, scene.policy)
     gaps = scene.gaps if step.gaps is None else step.gaps
-    return replace(scene, members=members, memory=memory, signals=signals, gaps=gaps)
+    bookings = scene.bookings if step.bookings is None else step.bookings
+    return replace(scene, members=members, memory=memory, signals=signals, gaps=gaps, bookings=bookings)
 
 
 def carry_out(scene: Scene, plan: Plan) -> Scene:

@@ -70,6 +70,7 @@ def inconsistencies(scenario: Scenario, policy: Policy, document: Document) -> I
         yield from checked.signals()
         yield from checked.nodes()
         yield from checked.gaps()
+        yield from checked.bookings()
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,14 @@ class _Block:
                 hint = f"it has {', '.join(self.policy.launch.subnets)}"
                 at = self._at("nodes", number, "subnet")
                 yield self.document.problem(at, "nodes", "is no subnet of the policy", hint)
+
+    def bookings(self) -> Iterator[Problem]:
+        """Viewers can be reserved only where the policy says how many a node carries."""
+        for number, booking in enumerate(self.block.bookings or ()):
+            if booking.viewers is not None and self.policy.viewers_per_node is None:
+                message = "the policy does not say how many viewers a node carries"
+                hint = "viewers_per_node in the policy, or nodes"
+                yield self.document.problem(self._at("bookings", number), "viewers-per-node", message, hint)
 
     def gaps(self) -> Iterator[Problem]:
         """Every gap is of a source that there is."""

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from autoscaler.model.decision import Direction, Phase
 from autoscaler.policy.record import Name, Record
+from autoscaler.policy.rules import Reservation
 from autoscaler.policy.units import Duration, FromList
 from autoscaler.review.words import Count, Missing, Never, Reading, ReasonCode, RefusalCode, WholeReading
 
@@ -146,7 +147,7 @@ class Past(Record):
 class Given(Record):
     """A situation. `held`: for how long the signals have been as they are, for steps that wait.
 
-    `past`: what forecasts look back to, by signal.
+    `past`: what forecasts look back to, by signal. `bookings`: what is reserved by command.
     """
 
     nodes: NodesTold | None = None
@@ -162,6 +163,7 @@ class Given(Record):
     last_scale_in: Duration | None = None
     changes: Annotated[tuple[ChangeTold, ...], FromList] = ()
     past: dict[Name, Annotated[tuple[Past, ...], FromList]] = Field(default_factory=dict)
+    bookings: Annotated[tuple[Reservation, ...], FromList] = ()
 
 
 class Names(Record):
@@ -212,6 +214,7 @@ class Step(Record):
     nodes: NodesTold | None = None
     signals: SignalsTold = Field(default_factory=dict)
     gaps: Annotated[tuple[Name, ...], FromList] | None = None
+    bookings: Annotated[tuple[Reservation, ...], FromList] | None = None
     expect: Expectation | None = None
     never: Annotated[tuple[Never, ...], FromList] = ()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 
+from autoscaler.model.booking import Booking
 from autoscaler.model.decision import LEAVING, Phase
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import (
@@ -24,6 +25,7 @@ from autoscaler.model.snapshot import (
     ServerStatus,
     Streams,
 )
+from autoscaler.policy.rules import Reservation
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Aggregate, Signal
 from autoscaler.review.past import Told, history
@@ -82,6 +84,7 @@ class Scene:
     gaps: tuple[str, ...]
     memory: Memory
     past: Told = field(default_factory=dict)
+    bookings: tuple[Reservation, ...] = ()
 
     @property
     def serving(self) -> int:
@@ -103,8 +106,17 @@ def snapshot(scene: Scene) -> FleetSnapshot:
         proxies=() if "haproxy" in blind else (_proxy(scene),),
         gaps=tuple(gap for gap in gaps if gap.source not in _SIGNALS_ONLY),
         signal_gaps=tuple(gap for gap in gaps if gap.source in _SIGNALS_ONLY),
+        bookings=() if "mongodb" in blind else tuple(_bookings(scene)),
         history={} if {"mongodb", "history"} & {*blind} else history(scene.past, scene.policy, scene.now),
     )
+
+
+def _bookings(scene: Scene) -> Iterator[Booking]:
+    """Yield what somebody reserved, and is not over."""
+    for told in scene.bookings:
+        if scene.now < told.until:
+            nodes = scene.policy.reserved(told)
+            yield Booking(told.name, told.at, told.until, told.lead, nodes, told.viewers, by="this test")
 
 
 def _gap(source: str, subject: str, now: datetime) -> Gap:

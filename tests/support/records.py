@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from autoscaler.model.booking import Booking
 from autoscaler.model.decision import Decision, Direction, Phase, Reason, Verdict
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.plan import (
@@ -105,7 +106,9 @@ def report(nodes: tuple[Node, ...]) -> CycleReport:
             Proxy(name, "2.6.12", 42, NOW, tuple(each for each in servers if each.balancer == name))
             for name in ("lb1", "lb2")
         ),
+        bookings=(Booking("gig", NOW, NOW + timedelta(hours=2), timedelta(minutes=15), 5, 450, "ann@lb1", "a cup"),),
         gaps=(Gap("probe", GROUP, NOW, "nobody asked"), *(Gap("mongodb", f"i-{i}", NOW, "late") for i in (1, 2))),
+        history={"viewers-1a2b3c4d": (Sample(4200.0, NOW - timedelta(days=7)),), "sessions-5e6f7a8b": ()},
     )  # fmt: skip
     verdict = Verdict("target_tracking", Direction.OUT, 5, "cpu 72 % of 60 %", 72.0, float("inf"), ("i-1",))
     reasons = (Reason("target_tracking", "cpu 72 %", before=4, after=5),)

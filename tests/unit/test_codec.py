@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.model import codec, plan
+from autoscaler.model.booking import Booking
 from autoscaler.model.codec import Malformed, Plain, from_plain, to_plain
 from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.plan import Action, Done, Failed, Outcome
@@ -165,3 +166,12 @@ def test_a_heartbeat_with_more_than_it_has_is_refused(data: Plain) -> None:
 def test_what_records_are_not_made_of_is_a_bug(value: object) -> None:
     with pytest.raises(TypeError):
         to_plain(replace(GAP, detail=value))  # type: ignore[arg-type]  # the wrong type is the point
+
+
+@pytest.mark.parametrize("lead", ["15m", True, None, float("nan"), float("inf"), 1e300])
+def test_what_is_no_duration_is_refused(lead: Plain) -> None:
+    written = to_plain(REPORT.snapshot.bookings[0])
+    assert isinstance(written, dict)
+    assert written["lead"] == 900
+    with pytest.raises(Malformed, match="lead: expected a"):
+        from_plain(Booking, {**written, "lead": lead})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.schedule import applies
+from autoscaler.model.booking import Booking
 from autoscaler.model.decision import Decision
 from autoscaler.policy.rules import Schedule
 from tests.support.fleet import node, policy, seasoned, snapshot
@@ -118,3 +120,42 @@ def test_viewers_become_nodes() -> None:
 )
 def test_headroom_is_kept_above_what_the_load_needs(cpu: float, headroom: dict[str, Any], desired: int) -> None:
     assert decided(cpu, headroom=headroom).desired == desired
+
+
+def booking(**changes: Any) -> Booking:
+    facts: dict[str, Any] = {
+        "name": "match", "at": at("2026-03-01T12:10:00"), "until": at("2026-03-01T14:00:00"),
+        "lead": timedelta(minutes=15), "nodes": 4, **changes,
+    }  # fmt: skip
+    return Booking(**facts)
+
+
+def with_bookings(*bookings: Booking, **changes: Any) -> Decision:
+    shot = replace(snapshot(node(1), node(2), cpu={1: 60.0, 2: 60.0}), bookings=bookings)
+    return decide(shot, policy(**changes), seasoned(1, 2))[0]
+
+
+def test_what_is_reserved_by_command_is_added_to_what_the_file_reserves() -> None:
+    both = with_bookings(booking(), booking(name="cup", nodes=1), reservations=[reservation(nodes=3)])
+    assert (both.desired, codes(both)) == (8, ["reservation"])
+    assert both.reasons[0].detail == "8 nodes are reserved for gig, match, cup"
+    alone = with_bookings(booking())
+    assert (alone.desired, alone.reasons[0].detail) == (4, "4 nodes are reserved for match")
+
+
+def test_a_booking_holds_from_its_lead_to_its_end() -> None:
+    assert with_bookings(booking(lead=timedelta(minutes=10))).desired == 4
+    assert with_bookings(booking(lead=timedelta(minutes=9))).desired == 2
+    assert with_bookings(booking(at=at("2026-03-01T10:00:00"), until=at("2026-03-01T12:00:01"))).desired == 4
+    assert with_bookings(booking(at=at("2026-03-01T10:00:00"), until=at("2026-03-01T12:00:00"))).desired == 2
+
+
+def test_booked_viewers_go_by_the_policy_in_force_and_else_by_what_was_understood() -> None:
+    crowd = booking(nodes=4, viewers=350)
+    assert with_bookings(crowd, viewers_per_node=50).desired == 7
+    assert with_bookings(crowd).desired == 4
+
+
+def test_bounds_win_over_what_is_reserved() -> None:
+    held = with_bookings(booking(nodes=40))
+    assert (held.desired, codes(held)) == (10, ["reservation", "above_max"])

@@ -321,3 +321,24 @@ def test_a_source_that_cannot_be_read_shows_nothing() -> None:
     assert {type(node.sessions).__name__ for node in haproxy.nodes} == {"Gap"}
     assert {type(node.heartbeat).__name__ for node in mongodb.nodes} == {"Gap"}
     assert all(key.startswith("haproxy") == bool(mongodb.samples.get(key)) for key in ec2.samples if ec2.samples[key])
+
+
+def test_bookings_are_added_to_the_policy_s_reservations() -> None:
+    cup = "{name: cup, at: 2026-01-14T12:10:00Z, until: 2026-01-14T14:00:00Z, nodes: 3}"
+    crowd = "{name: crowd, at: 2026-01-14T12:20:00Z, until: 2026-01-14T12:40:00Z, viewers: 250, lead: 10m}"
+    in_file = ("bounds:", f"viewers_per_node: 100\nreservations: [{cup}]\nbounds:")
+    cases = f"""\
+        cases:
+          - name: one
+            given: {{nodes: 1, signals: {{cpu: 50}}, bookings: [{crowd}]}}
+            steps:
+              - {{after: 0s, expect: {{desired: 3}}}}
+              - {{after: 10m, nodes: 3, expect: {{desired: 6, reasons: [reservation]}}}}
+              - {{after: 1m, nodes: 6, gaps: [mongodb], signals: {{cpu: 1}}, expect: {{direction: hold}}}}
+              - {{after: 1m, gaps: [], bookings: [], expect: {{desired: 6, not_reasons: [reservation]}}}}
+              - {{after: 40m, expect: {{desired: 3, reasons: [reservation]}}}}
+          - name: over
+            given: {{nodes: 1, now: 2026-01-14T12:40:00Z, signals: {{cpu: 50}}, bookings: [{crowd}]}}
+            expect: {{desired: 3}}
+    """
+    assert mistakes(cases, in_file) == []

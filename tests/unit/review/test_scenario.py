@@ -51,6 +51,16 @@ def case(given: str, expect: str = "{desired: 1}") -> str:
         (case("{nodes: [{subnet: subnet-c}]}"), "3:22: nodes is no subnet of the policy (it has subnet-a, subnet-b)"),
         (case("{nodes: 1, gaps: [mongo]}"), "3:30: source there is no source 'mongo' to be missing (known are ec2, "),
         (case("{nodes: 1, now: noon}"), "3:23: moment"),
+        (
+            case(
+                "{nodes: 1, bookings: [{name: a, at: 2026-01-14T12:00:00Z, until: 2026-01-14T13:00:00Z, viewers: 9}]}"
+            ),
+            "3:34: viewers-per-node the policy does not say how many viewers a node carries (viewers_per_node in the",
+        ),
+        (
+            case("{nodes: 1, bookings: [{name: a, at: 2026-01-14T12:00:00Z, until: 2026-01-14T12:00:00Z, nodes: 9}]}"),
+            "3:34: reservation cases.0.given.bookings.0: ends before it begins",
+        ),
         (case("{nodes: 1, now: 2026-01-01T10:00:00}"), "3:23: moment"),
         (case("{nodes: 1, history: long}"), "3:23: history"),
         (case("{nodes: 1, history: [{ago: 5, desired: 1}]}"), "3:34: duration"),
