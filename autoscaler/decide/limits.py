@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from autoscaler.decide.classify import Roster
 from autoscaler.decide.floors import active_schedules
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Phase, Proposal
 from autoscaler.policy.schema import Bounds
+from autoscaler.policy.units import format_duration
 
 
 def keep_bounds(proposal: Proposal, bounds: Bounds) -> Proposal:
@@ -22,16 +25,22 @@ def refuse_to_shrink_blindly(proposal: Proposal, view: View, roster: Roster) -> 
     """Never shrink on data that we lack, while growth is under way, after a loss, or when a schedule forbids it."""
     if proposal.desired >= proposal.current:
         return proposal
+    code, detail = next(_objections(view, roster), ("", ""))
+    return proposal.to(proposal.current, code, detail) if code else proposal
+
+
+def _objections(view: View, roster: Roster) -> Iterator[tuple[str, str]]:
+    """Yield what speaks against fewer nodes, as reason code and detail."""
     if any(not schedule.scale_in for schedule in active_schedules(view)):
-        return proposal.to(proposal.current, "schedule", "a schedule forbids scale-in now")
-    snapshot = view.snapshot
-    if snapshot.gaps:
-        gap = snapshot.gaps[0]
-        return proposal.to(proposal.current, "gap", f"{gap.source} lacks {gap.subject}: {gap.detail}")
-    if roster.warming or roster.unseen:
-        coming = roster.warming + roster.unseen
-        return proposal.to(proposal.current, "scale_out_unfulfilled", f"{coming} nodes are still on their way")
+        yield "schedule", "a schedule forbids scale-in now"
+    for gap in view.snapshot.gaps:
+        yield "gap", f"{gap.source} lacks {gap.subject}: {gap.detail}"
+    coming = roster.warming + roster.unseen
+    if coming:
+        yield "scale_out_unfulfilled", f"{coming} nodes are still on their way"
     lost = sum(phase is Phase.LOST for phase in roster.phases.values())
     if lost:
-        return proposal.to(proposal.current, "capacity_lost", f"{lost} nodes are lost")
-    return proposal
+        yield "capacity_lost", f"{lost} nodes are lost"
+    pause, lost_at = view.policy.scale_in.after_loss, view.memory.lost_at
+    if lost_at is not None and view.now - lost_at < pause:
+        yield "capacity_lost", f"a node that had served went away less than {format_duration(pause)} ago"

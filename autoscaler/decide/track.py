@@ -29,10 +29,16 @@ def track(view: View) -> Memory:
         admitted=_since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now),
         suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
         outside=_since(memory.outside, [n for n in running if not serving(n, view)], now),
+        lost_at=now if _lost(memory, nodes) else memory.lost_at,
         launches=tuple(_outstanding(memory.launches, view)),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
     )
+
+
+def _lost(memory: Memory, running: Mapping[str, Node]) -> bool:
+    """Whether a node that had served is gone though nobody drained it: a crash, an interruption, somebody's hand."""
+    return any(key not in running and key not in memory.drains for key in memory.admitted)
 
 
 def _watched(view: View) -> Memory:

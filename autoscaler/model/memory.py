@@ -70,7 +70,8 @@ class Memory:
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything. `origin` is drawn when the memory is first made, so that no token
     of a memory that was lost, or of another cluster's, is ever used again. `looked_at` is the last cycle's time.
-    `suspects` and `outside` say since when a running node seems gone, or is just not in service.
+    `suspects` and `outside` say since when a running node seems gone, or is just not in service. `lost_at`: when a node
+    that had served went last without being told to.
     """
 
     revision: int = 0
@@ -83,6 +84,7 @@ class Memory:
     suspects: Mapping[str, datetime] = field(default_factory=dict)
     breaches: Mapping[str, datetime] = field(default_factory=dict)
     outside: Mapping[str, datetime] = field(default_factory=dict)
+    lost_at: datetime | None = None
     launches: tuple[LaunchRecord, ...] = ()
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)
     counters: Mapping[str, Counted] = field(default_factory=dict)

@@ -79,6 +79,10 @@ class ScaleIn(Record):
     cooldown: Duration = Field(
         default=timedelta(0), description="how long after shrinking to wait with shrinking again"
     )
+    after_loss: Duration = Field(
+        default=timedelta(minutes=5),
+        description="how long after a node went away by itself nothing shrinks: its viewers come back to the others",
+    )
     max: Annotated[tuple[RateLimit, ...], FromList] = Field(
         default=(), description="limits of shrinking; of several each holds"
     )

@@ -35,7 +35,7 @@ def decided(
     told = {source: {n.instance_id: Sample(v, NOW) for n, v in zip(nodes, values, strict=True) if v is not None}}
     shot = snapshot(*nodes, samples=told, vcpus=VCPUS if vcpus is None else vcpus)
     rules = {"launch": {**LAUNCH, "weights": weights or {}}, "bounds": {"min": 0, "max": 99}, **rules}
-    return decide(shot, policy(scale=[rule], **rules), seasoned(*range(1, 9)))[0]
+    return decide(shot, policy(scale=[rule], **rules), seasoned(*range(1, len(nodes) + 1)))[0]
 
 
 @pytest.mark.parametrize(

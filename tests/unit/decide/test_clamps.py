@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
 from autoscaler.model.decision import Direction, Proposal
-from autoscaler.model.memory import LaunchRecord, Memory, Recommendation, ScaleEvent
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState
 from autoscaler.policy.schema import Bounds, FlapBudget, RateLimit
 from tests.support.fleet import MONGO_GAP, NOW, node, policy, seasoned, seconds, snapshot, view
@@ -108,6 +109,27 @@ def test_shrinking_is_refused_on_what_we_cannot_see() -> None:
     silent = node(4, status=None, heartbeat=Heartbeat(NOW - seconds(500)), answers=False)
     lost = seasoned(1, 2, 3, 4, suspects={"i-4": NOW - seconds(500)})
     assert refusal({}, silent, memory=lost) == ["capacity_lost"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "after_loss", "reasons"),
+    [
+        ({}, "5m", ["capacity_lost"]),
+        ({}, "0s", []),
+        ({"drains": {"i-4": DrainRecord(since=NOW)}}, "5m", []),  # it went because we sent it
+        ({"admitted": {}}, "5m", []),
+    ],
+)
+def test_nothing_shrinks_for_a_while_after_a_node_went_away_by_itself(
+    facts: dict[str, Any], after_loss: str, reasons: list[str]
+) -> None:
+    idle, nodes = {1: 5.0, 2: 5.0, 3: 5.0}, [node(number) for number in (1, 2, 3)]
+    shot = snapshot(*nodes, cpu=idle)
+    rules = policy(scale_in={"stabilization": "0s", "after_loss": after_loss})
+    memory = replace(seasoned(1, 2, 3, 4), **facts)
+    decision, after = decide(shot, rules, memory)
+    assert [reason.code for reason in decision.reasons if reason.code == "capacity_lost"] == reasons
+    assert decide(snapshot(*nodes, cpu=idle, at=NOW + seconds(301)), rules, after)[0].desired == 1
 
 
 def test_growing_is_never_refused_for_a_gap() -> None:
