@@ -10,9 +10,12 @@ from rich.table import Table
 
 from autoscaler.cli.look import look
 from autoscaler.cli.options import AsJson, Config, Group
-from autoscaler.model.codec import Plain
+from autoscaler.decide.floors import running_reservations
+from autoscaler.decide.view import View
+from autoscaler.model.codec import Plain, to_plain
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, Node
+from autoscaler.policy.booking import Room, format_moment
 from autoscaler.policy.schema import Policy
 
 _WHOLE = 10_000
@@ -34,22 +37,33 @@ def status(config: Config = None, group: Group = None, *, as_json: AsJson = Fals
             f"{settings.cluster}/{policy.group}: {decision.current} nodes, {decision.desired} desired, "
             f"bounds {bounds.min}-{bounds.max}"
         )
+        for room in _reserved(policy, report):
+            until = format_moment(room.until)
+            console.print(f"reserved {room.name}: {policy.reserved(room)} nodes until {until}")
         console.print(_table(entry["nodes"]))
         for gap in report.snapshot.all_gaps:
             console.print(f"lacks {gap.source} {gap.subject}: {gap.detail}")
 
 
 def summary(policy: Policy, report: CycleReport) -> dict[str, Plain]:
-    """Lay one group out under the keys that scripts rely on."""
+    """Lay one group out under the keys that scripts rely on. `reservations` are those that run."""
     return {
         "group": policy.group,
         "current": report.decision.current,
         "desired": report.decision.desired,
         "bounds": {"min": policy.bounds.min, "max": policy.bounds.max},
         "paused": False,
+        "reservations": [
+            {"name": room.name, "nodes": policy.reserved(room), "until": to_plain(room.until)}
+            for room in _reserved(policy, report)
+        ],
         "nodes": [_node(node, report) for node in report.snapshot.nodes],
         "gaps": [f"{gap.source} {gap.subject}: {gap.detail}" for gap in report.snapshot.all_gaps],
     }
+
+
+def _reserved(policy: Policy, report: CycleReport) -> tuple[Room, ...]:
+    return running_reservations(View(report.snapshot, policy, report.memory_before))
 
 
 def _node(node: Node, report: CycleReport) -> Plain:

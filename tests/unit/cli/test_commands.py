@@ -162,6 +162,7 @@ def test_a_plan_as_text_says_why() -> None:
 
 def test_a_status_shows_what_is_unknown_as_unknown() -> None:
     group = summary(policy(), REPORT)
+    assert group["reservations"] == [{"name": "gig", "nodes": 5, "until": "2026-01-01T14:00:00.123456+00:00"}]
     nodes = group["nodes"]
     assert isinstance(nodes, list)
     blind, silent, known = nodes
