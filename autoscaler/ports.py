@@ -85,8 +85,8 @@ class ProxyStats(Protocol):
         """The balancer's name in the settings."""
         ...
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
-        """Return the process and every server of these backends. A backend that does not exist has no servers.
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+        """Return the process and every server of these backends; None: of all. One that does not exist has none.
 
         `figures` asks for `Proxy.traffic` with these, of each server and of each backend as a whole.
         """

@@ -40,6 +40,10 @@ _T = TypeVar("_T")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
+EVERYTHING = ("-1",)
+"""Instead of backends' names: all there are (management guide, `show stat`)."""
+
+
 def is_name(text: str) -> bool:
     """Whether `text` can be a backend's or server's name. HAProxy takes any argument, so it is looked at first."""
     return _NAME.fullmatch(text) is not None

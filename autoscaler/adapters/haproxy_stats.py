@@ -16,7 +16,7 @@ from typing import NamedTuple
 import requests
 
 from autoscaler.adapters.haproxy_rows import ServerRow, parse_stat, parse_traffic
-from autoscaler.adapters.haproxy_socket import REPLY_BYTES, HaproxySocket
+from autoscaler.adapters.haproxy_socket import EVERYTHING, REPLY_BYTES, HaproxySocket
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.snapshot import Proxy, Server, ServerStatus, Traffic
 from autoscaler.ports import ProxyStats
@@ -36,8 +36,9 @@ class SocketStats:
         self._socket = socket
         self._master = master
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
+        backends = EVERYTHING if backends is None else backends
         try:
             whose = self._socket.info().identity if figures else ""
             at = datetime.now(UTC)
@@ -106,12 +107,13 @@ class HttpStats:
         self._auth = (username, password) if username else None
         self._timeout_s = timeout_s
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
         at, text = datetime.now(UTC), self._page()
         try:
-            rows = [row for row in parse_stat(text) if row.backend in set(backends)]
-            lines = [line for line in parse_traffic(text, figures) if line.backend in set(backends)] if figures else []
+            rows = [row for row in parse_stat(text) if backends is None or row.backend in backends]
+            lines = parse_traffic(text, figures) if figures else []
+            lines = [line for line in lines if backends is None or line.backend in backends]
         except ValueError as error:
             raise ObservationError(f"haproxy:{self.balancer}", f"not a statistics page: {error}") from error
         servers = tuple(_server(self.balancer, row, row.sessions, row.queued) for row in rows)
@@ -159,7 +161,7 @@ class FallbackStats:
         """The name both sources go by."""
         return self.first.balancer
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
         """Raise ObservationError with both causes when neither answers."""
         try:
             return self.first.read(backends, figures)

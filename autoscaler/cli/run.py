@@ -15,6 +15,7 @@ from autoscaler.cycle.dry_run import DryRunExecutor
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.report import CycleReport
 from autoscaler.runtime.daemon import Daemon, KeptMemory
+from autoscaler.runtime.handover import left_behind
 from autoscaler.runtime.preflight import PoliciesInForce, preflight
 from autoscaler.runtime.settings import Settings, load_settings
 from autoscaler.runtime.signals import Signals, caught
@@ -67,7 +68,11 @@ def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
 
 def _in_force(settings: Settings, base: Watching, hands: Acting | None) -> PoliciesInForce:
     """Load the policies; what is wrong ends the command with the worst exit code, after one line for each."""
-    made = PoliciesInForce(PolicyFiles(settings.policies), lambda policies: preflight(policies, base, hands))
+    made = PoliciesInForce(
+        PolicyFiles(settings.policies),
+        lambda policies: preflight(policies, base, hands),
+        lambda before, after: left_behind(before, after, base.senses),
+    )
     errors = made.reload()
     for error in errors:
         typer.echo(str(error), err=True)

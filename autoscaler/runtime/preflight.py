@@ -35,10 +35,20 @@ def preflight(policies: Sequence[Policy], base: Watching, hands: Acting | None) 
 class PoliciesInForce:
     """The policies read last of those that were valid, and that the cluster as it is can carry out."""
 
-    def __init__(self, source: PolicySource, check: Callable[[Sequence[Policy]], Sequence[AutoscalerError]]) -> None:
-        """None are in force yet. `check` says what keeps policies from being carried out."""
+    def __init__(
+        self,
+        source: PolicySource,
+        check: Callable[[Sequence[Policy]], Sequence[AutoscalerError]],
+        left_behind: Callable[[Sequence[Policy], Sequence[Policy]], Sequence[AutoscalerError]],
+    ) -> None:
+        """None are in force yet.
+
+        `check` says what keeps policies from being carried out, `left_behind` what nodes of those in force, the first
+        argument, the others would forget.
+        """
         self._source = source
         self._check = check
+        self._left_behind = left_behind
         self.policies: tuple[Policy, ...] = ()
 
     def reload(self) -> Sequence[AutoscalerError]:
@@ -53,6 +63,7 @@ class PoliciesInForce:
         except ConfigurationError as error:
             return [error, *(self._check(()) if first else ())]
         errors = [error for error in self._check(policies) if first or _is_final(error)]
+        errors += self._left_behind(self.policies, policies)
         if not errors:
             self.policies = policies
         return errors

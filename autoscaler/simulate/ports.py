@@ -148,13 +148,13 @@ class SimulatedProxyStats:
     world: World
     balancer: str = "lb1"
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
-        """Return the servers of these backends, and what the world's `traffic` says of them."""
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+        """Return the servers of these backends, or of all, and what the world's `traffic` says of them."""
         self.world.alive(f"haproxy:{self.balancer}")
         servers = tuple(
             server
             for (balancer, backend, _), server in self.world.servers.items()
-            if balancer == self.balancer and backend in backends
+            if balancer == self.balancer and (backends is None or backend in backends)
         )
         started_at = self.world.haproxy_started_at
         lines = tuple(self._lines(servers, frozenset(figures)))

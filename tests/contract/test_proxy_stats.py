@@ -46,6 +46,16 @@ def test_a_backend_that_does_not_exist_has_no_servers(rig: Rig) -> None:
     assert len(rig.stats.read(["backend_nowhere", BACKENDS[0]]).servers) == SLOTS
 
 
+def test_without_names_every_backend_is_read_with_its_sessions(rig: Rig) -> None:
+    ip = serve(rig)
+    assert rig.hold() == ip
+    servers = rig.stats.read(None).servers
+    assert {server.backend for server in servers} == set(BACKENDS)
+    assert len(servers) == len(BACKENDS) * SLOTS
+    assert [server.backend for server in servers if server.sessions] == list(BACKENDS[:1])
+    assert {server.backend for server in servers if server.ip == ip} == set(BACKENDS)
+
+
 def test_no_backends_are_no_servers(rig: Rig) -> None:
     assert rig.stats.read([]).servers == ()
 

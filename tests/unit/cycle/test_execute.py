@@ -159,6 +159,28 @@ def test_a_node_is_looked_at_again_before_it_is_ended(stage: Stage, arrange: Any
     assert node.instance.state is InstanceState.RUNNING
 
 
+@pytest.mark.parametrize(
+    ("status", "sessions", "result"),
+    [
+        (ServerStatus.UP, 0, Skipped("served_elsewhere")),
+        (ServerStatus.MAINT, 1, Skipped("sessions_live")),
+        (ServerStatus.DOWN, 0, Done()),
+        (ServerStatus.MAINT, 0, Done()),
+    ],
+)
+@pytest.mark.parametrize("why", ["drained", "lost", "failed_to_join"])
+def test_backends_that_the_policy_does_not_name_are_looked_at_too(
+    stage: Stage, why: str, status: ServerStatus, sessions: int, result: Result
+) -> None:
+    node = stage.serving(1)
+    server = stage.world.servers["lb1", BACKEND, "slot1"]
+    stage.world.servers["lb1", "dropped", "slot1"] = replace(
+        server, backend="dropped", status=status, sessions=sessions
+    )
+    (outcome,) = stage.do(ends(node, why=why))
+    assert outcome.result == result
+
+
 @pytest.mark.parametrize("why", ["lost", "failed_to_join"])
 def test_whatever_the_reason_nobody_is_ended_with_sessions(stage: Stage, why: str) -> None:
     node = stage.serving(1, sessions=2)

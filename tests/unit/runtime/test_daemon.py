@@ -27,6 +27,7 @@ from tests.support.stage import Stage
 OFTEN = timedelta(milliseconds=20)
 WRONG = ConfigurationError([Problem("edge.yaml", 3, 1, "bounds", "min 5 is above max 2")])
 AWAY = ObservationError("haproxy:lb1", "Connection refused")
+IN_USE = ConfigurationError([Problem("policies", 0, 0, "backend-in-use", "slot1")])
 REFUSED = ActionError("ec2_not_found", "no such template", retryable=False)
 
 
@@ -37,7 +38,9 @@ class Source:
     policies: tuple[Policy, ...]
     wrong: ConfigurationError | None = None
     against: list[AutoscalerError] = field(default_factory=list)
+    forgets: list[AutoscalerError] = field(default_factory=list)
     checked: list[int] = field(default_factory=list)
+    compared: list[tuple[int, int]] = field(default_factory=list)
 
     def load(self) -> tuple[Policy, ...]:
         if self.wrong:
@@ -47,6 +50,10 @@ class Source:
     def check(self, policies: Sequence[Policy]) -> list[AutoscalerError]:
         self.checked.append(len(policies))
         return self.against
+
+    def compare(self, before: Sequence[Policy], after: Sequence[Policy]) -> list[AutoscalerError]:
+        self.compared.append((len(before), len(after)))
+        return self.forgets
 
 
 class Troubled:
@@ -69,7 +76,7 @@ class Rig:
         self.stage = Stage()
         self.memories = Troubled(self.stage)
         self.source = Source((policy(group="edge"), policy(group="origin", slots="o")))
-        self.in_force = PoliciesInForce(self.source, self.source.check)
+        self.in_force = PoliciesInForce(self.source, self.source.check, self.source.compare)
         assert self.in_force.reload() == []
         self.reports: list[CycleReport] = []
         self.signals = Signals()
@@ -214,8 +221,9 @@ def test_a_reload_takes_new_policies(rig: Rig, log: io.StringIO) -> None:
         (lambda source: setattr(source, "wrong", WRONG), "edge.yaml:3:1: bounds min 5 is above max 2"),
         (lambda source: source.against.append(WRONG), "edge.yaml:3:1: bounds min 5 is above max 2"),
         (lambda source: source.against.append(REFUSED), "ec2_not_found: no such template"),
+        (lambda source: source.forgets.append(IN_USE), "policies: backend-in-use slot1"),
     ],
-    ids=["a broken file", "what the balancers do not have", "what ec2 refuses"],
+    ids=["a broken file", "what the balancers do not have", "what ec2 refuses", "what would be forgotten"],
 )
 def test_a_bad_reload_keeps_the_last_good_policies(
     rig: Rig, log: io.StringIO, spoil: Callable[[Source], None], told: str
@@ -227,6 +235,12 @@ def test_a_bad_reload_keeps_the_last_good_policies(
     assert events(log, "policies_reloaded") == []
 
 
+def test_new_policies_are_held_against_those_in_force(rig: Rig) -> None:
+    rig.source.policies = (policy(group="edge"),)
+    reload(rig)
+    assert rig.source.compared == [(0, 2), (2, 1)]
+
+
 def test_a_source_that_is_away_keeps_no_new_policy_out(rig: Rig) -> None:
     rig.source.policies = (policy(group="edge"),)
     rig.source.against = [AWAY, ActionError("ec2_throttled", "slow down")]
@@ -235,14 +249,14 @@ def test_a_source_that_is_away_keeps_no_new_policy_out(rig: Rig) -> None:
 
 def test_the_first_policies_must_be_without_fault() -> None:
     source = Source((policy(group="edge"),), against=[AWAY])
-    first = PoliciesInForce(source, source.check)
+    first = PoliciesInForce(source, source.check, source.compare)
     assert first.reload() == [AWAY]
     assert first.policies == ()
 
 
 def test_at_the_start_the_sources_are_asked_even_without_a_policy() -> None:
     source = Source((), wrong=WRONG, against=[AWAY])
-    assert PoliciesInForce(source, source.check).reload() == [WRONG, AWAY]
+    assert PoliciesInForce(source, source.check, source.compare).reload() == [WRONG, AWAY]
     assert source.checked == [0]
 
 
