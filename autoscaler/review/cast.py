@@ -53,7 +53,7 @@ def open_scene(given: Given, policy: Policy) -> Scene:
     members = tuple(_members(given.nodes or (), policy, now, {}))
     memory = _remembered(members, {}, policy, now, Memory(looked_at=now, events=tuple(_events(given))))
     signals, past = _by_key(given.signals, policy), told_past(given, policy)
-    scene = Scene(policy, now, members, signals, given.gaps, memory, past, given.bookings)
+    scene = Scene(policy, now, members, signals, given.gaps, memory, past, given.bookings, given.vcpus)
     return replace(scene, memory=_with_past(given, scene))
 
 

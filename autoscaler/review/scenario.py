@@ -147,7 +147,7 @@ class Past(Record):
 class Given(Record):
     """A situation. `held`: for how long the signals have been as they are, for steps that wait.
 
-    `past`: what forecasts look back to, by signal. `bookings`: what is reserved by command.
+    `past`: what forecasts look back to, by signal. `bookings`: what is reserved by command. `vcpus`: by instance type.
     """
 
     nodes: NodesTold | None = None
@@ -164,6 +164,7 @@ class Given(Record):
     changes: Annotated[tuple[ChangeTold, ...], FromList] = ()
     past: dict[Name, Annotated[tuple[Past, ...], FromList]] = Field(default_factory=dict)
     bookings: Annotated[tuple[Reservation, ...], FromList] = ()
+    vcpus: dict[str, Annotated[StrictInt, Field(ge=1)]] = Field(default_factory=dict)
 
 
 class Names(Record):

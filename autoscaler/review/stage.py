@@ -85,6 +85,7 @@ class Scene:
     memory: Memory
     past: Told = field(default_factory=dict)
     bookings: tuple[Reservation, ...] = ()
+    vcpus: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def serving(self) -> int:
@@ -106,6 +107,7 @@ def snapshot(scene: Scene) -> FleetSnapshot:
         proxies=() if "haproxy" in blind else (_proxy(scene),),
         gaps=tuple(gap for gap in gaps if gap.source not in _SIGNALS_ONLY),
         signal_gaps=tuple(gap for gap in gaps if gap.source in _SIGNALS_ONLY),
+        vcpus=scene.vcpus,
         bookings=() if "mongodb" in blind else tuple(_bookings(scene)),
         history={} if {"mongodb", "history"} & {*blind} else history(scene.past, scene.policy, scene.now),
     )

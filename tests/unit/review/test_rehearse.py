@@ -342,3 +342,10 @@ def test_bookings_are_added_to_the_policy_s_reservations() -> None:
             expect: {{desired: 3}}
     """
     assert mistakes(cases, in_file) == []
+
+
+@pytest.mark.parametrize(("vcpus", "desired"), [("{c7i.large: 2, c7i.xlarge: 4}", 4), ("{}", 3)])
+def test_nodes_count_by_the_size_of_their_type(vcpus: str, desired: int) -> None:
+    """At 90 a small and a large one carry 270 of three nodes' worth, and two alike 180."""
+    given = f"{{nodes: [{{}}, {{type: c7i.xlarge}}], signals: {{cpu: 90}}, vcpus: {vcpus}}}"
+    assert one(given, f"{{current: 2, desired: {desired}}}") == []
