@@ -230,7 +230,9 @@ class Forecast(Record):
         default=timedelta(days=7),
         description="after how long the load repeats itself, in whole days; a day is 24 hours, whatever clocks do",
     )
-    seasons: StrictInt = Field(default=4, ge=1, description="how many past seasons are looked at; at most 366 days")
+    seasons: StrictInt = Field(
+        default=4, ge=1, le=366, description="how many past seasons are looked at; together 366 days at most"
+    )
     at_least: StrictInt = Field(default=2, ge=1, description="of how many of them there must be records")
     quantile: Percent = Field(
         default=90.0,

@@ -163,8 +163,8 @@ def test_every_source_has_a_row() -> None:
                 sources.add(ast.unparse(node.args[0]))
     # The socket's own address is replaced by `haproxy:NAME` where it leaves the adapter.
     passed_on = {"self.source", "source", "gap.source", "first.source", "self.address"}
-    assert sources - passed_on == {"'ec2'", "SOURCE", "f'haproxy:{self.balancer}'", "f'haproxy:{balancer}'"}
-    assert set(first_spans(rows(ERRORS, "Sources that cannot be read"))) == {"ec2", "mongodb", "haproxy:NAME"}
+    assert sources - passed_on == {"'ec2'", "SOURCE", "_SOURCE", "f'haproxy:{self.balancer}'", "f'haproxy:{balancer}'"}
+    assert set(first_spans(rows(ERRORS, "Sources that cannot be read"))) == {"ec2", "mongodb", "haproxy:NAME", "ams"}
 
 
 def test_every_exit_code_has_a_row() -> None:
@@ -199,8 +199,9 @@ def test_what_a_failing_boot_script_says_is_quoted_as_it_says_it() -> None:
 
 
 SCHEDULE = "  - schedule: {first_day: 2026-06-01, from: 18:00, timezone: UTC, min: 1}\n"
+FORECAST = "  - forecast: {signal: sessions, target_per_node: 9, season: 7d, seasons: 4, at_least: 2, horizon: 15m}\n"
 WHOLE_POLICY = f"""\
-{read(ROOT / "policies/edge.yaml").replace("headroom:", f"{SCHEDULE}headroom:")}
+{read(ROOT / "policies/edge.yaml").replace("headroom:", f"{SCHEDULE}{FORECAST}headroom:")}
 viewers_per_node: 100
 reservations: [{{name: gig, at: 2026-06-01T18:00:00Z, until: 2026-06-01T20:00:00Z, viewers: 500, lead: 30m}}]
 """
@@ -212,6 +213,8 @@ mongodb: {uri: "mongodb://h/", cluster_database: c, state_database: s, applicati
 haproxy: [{name: lb1, socket: "unix:/s", master: "unix:/m", stats: "http://h/", username: u, password: p, timeout: 3s}]
 ec2: {region: r, endpoint_url: u}
 nodes: {mongodb_uri: "mongodb://h/"}
+ams: {port: 5080, jwt_secret: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", timeout: 1s}
+web: {listen: "h:1", token: "tttttttttttttttt"}
 policies: p
 """
 WRONG = ["", "x y!", -1, 0, 10**9, 1.5, float("inf"), True, None, [], {}, "[1]", [1], {"a": 1}, "5000%", "0%", "1000d"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pymongo
@@ -12,10 +13,12 @@ import pytest
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.adapters.ec2 import Ec2Fleet, Ec2FleetControl
 from autoscaler.adapters.mongo import Client, Document, connect
+from autoscaler.adapters.mongo_history import MongoHistory
 from autoscaler.adapters.mongo_journal import MongoJournal
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryStore
 from autoscaler.model.errors import AutoscalerError
+from autoscaler.model.history import Recording, bucket_of
 from autoscaler.model.memory import Memory
 from moto_fixtures import Server
 from tests.support.ams import NOW, broadcast, cluster_node
@@ -80,6 +83,9 @@ def work(client: Client) -> None:
     assert loads.streams(NOW).publishers
     store = MongoMemoryStore(client["autoscaler"])
     assert store.save("edge", Memory()).revision == store.load("edge").revision
+    history = MongoHistory(client["autoscaler"])
+    history.record("edge", NOW, [Recording("viewers", 9.0, timedelta(days=1))])
+    assert history.read("edge", {"viewers": [bucket_of(NOW)]})["viewers"]
     MongoJournal(client["autoscaler"], SystemClock()).intent("edge", launch("subnet-a"))
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from autoscaler.decide.past import looked_at
+from autoscaler.model.snapshot import Sample
 from autoscaler.policy.rules import DAYS
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import GROUP_SOURCES, PER_NODE_SOURCES
@@ -83,10 +85,21 @@ def tracking(draw: st.DrawFn, signal: str) -> Data:
 
 
 @st.composite
+def forecasts(draw: st.DrawFn) -> Data:
+    seasons = draw(st.integers(1, 5))
+    keys = {
+        "season": st.sampled_from(["7d", "1d"]), "seasons": st.just(seasons), "at_least": st.integers(1, seasons),
+        "quantile": st.sampled_from(["90%", "50%", "100%", "0.5%"]), "horizon": st.sampled_from(["15m", "1m", "2h"]),
+    }  # fmt: skip
+    told = {"signal": st.just("sessions"), "target_per_node": targets}
+    return {"forecast": draw(st.fixed_dictionaries({**told, **keys}))}
+
+
+@st.composite
 def rules(draw: st.DrawFn, *, grouped: bool) -> Data:
     signal = draw(st.sampled_from(["cpu", "sessions", "busy"]))
-    rule: Data = draw(st.one_of(tracking(signal), steps(signal), schedules()))
-    if grouped and "schedule" not in rule:
+    rule: Data = draw(st.one_of(tracking(signal), steps(signal), schedules(), forecasts()))
+    if grouped and not {"schedule", "forecast"} & {*rule}:
         rule |= draw(st.fixed_dictionaries({}, optional={"group": st.sampled_from(["a", "b"])}))
     return rule
 
@@ -146,6 +159,20 @@ def rule_sets(draw: st.DrawFn) -> Data:
     """Rules and nothing around them: what they say is what happens."""
     several = st.lists(rules(grouped=False), min_size=1, max_size=3)
     return policy_data(bounds={"min": 0, "max": 50}, signals=draw(signals()), scale=draw(several))
+
+
+@st.composite
+def pasts(draw: st.DrawFn, policy: Policy, now: datetime) -> dict[str, tuple[Sample, ...]]:
+    """What was recorded of the seasons that the policy's forecasts look at now, with holes."""
+    loads = draw(st.lists(st.sampled_from([100, 0, 250, 900]) | st.floats(-10, 4000), min_size=1, max_size=4))
+    every = draw(st.sampled_from([0, 0, 2, 5]))
+    return {
+        key: tuple(
+            Sample(loads[number % len(loads)], at)
+            for number, at in enumerate(starts) if not every or (number + 1) % every
+        )
+        for key, starts in looked_at(policy, now).items() if draw(st.integers(0, 4))
+    }  # fmt: skip
 
 
 @st.composite

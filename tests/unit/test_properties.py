@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.decide.past import ahead, looked_at
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.schedule import applies
-from autoscaler.model.decision import Direction, Phase
+from autoscaler.model.decision import Decision, Direction, Phase
 from autoscaler.model.errors import ConfigurationError
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.plan import Drain, Launch, NodeAction, Terminate
@@ -36,7 +37,9 @@ from tests.support.fleet import (
 from tests.support.generated import (
     SCRAPS,
     as_yaml,
+    forecasts,
     passed_thresholds,
+    pasts,
     policies,
     printed,
     rule_sets,
@@ -90,7 +93,8 @@ def scenes(draw: st.DrawFn, *, grouped: bool = True) -> tuple[FleetSnapshot, Pol
         events=tuple(ScaleEvent(at, draw(st.sampled_from([-1, 1, 2]))) for at in draw(st.lists(ages, max_size=3))),
         breaches=draw(passed_thresholds(rules, ages)),
     )
-    return snapshot(*fleet, samples=samples, gaps=gaps, free=draw(st.integers(0, 8))), rules, memory
+    past, free = draw(pasts(rules, NOW)), draw(st.integers(0, 8))
+    return snapshot(*fleet, samples=samples, gaps=gaps, free=free, history=past), rules, memory
 
 
 @st.composite
@@ -101,7 +105,7 @@ def quiet_scenes(draw: st.DrawFn) -> tuple[FleetSnapshot, Policy, Memory]:
     load = st.one_of(st.sampled_from([20, 5, 40, 60]), st.integers(0, 100))
     samples = {source: {f"i-{n}": Sample(draw(load), NOW) for n in numbers} for source in (CPU, SESSIONS)}
     memory = seasoned(*numbers, breaches=draw(passed_thresholds(rules, ages)))
-    return snapshot(*map(node, numbers), samples=samples), rules, memory
+    return snapshot(*map(node, numbers), samples=samples, history=draw(pasts(rules, NOW))), rules, memory
 
 
 def highest(rules: Policy) -> int:
@@ -235,9 +239,75 @@ def test_one_rule_more_never_gives_fewer_nodes(
     more = Policy.model_validate({**print_data(rules), "scale": [*print_data(rules)["scale"], rule]})
     for load in LOADS:
         before, after = (decide(under(shot, load), each, memory)[0] for each in (rules, more))
-        speaks = "schedule" in rule or any(v.direction is not Direction.ABSTAIN for v in after.verdicts[-1:])
-        if speaks and any(verdict.direction is not Direction.ABSTAIN for verdict in before.verdicts):
+        floor = bool({"schedule", "forecast"} & {*rule})
+        if (floor or opinions(after)[-1]) and any(opinions(before)):
             assert after.desired >= before.desired
+
+
+def opinions(decision: Decision) -> list[bool]:
+    """Whether each rule that has a vote has an opinion; none at all counts as none."""
+    votes = [verdict for verdict in decision.verdicts if not verdict.rule.startswith("forecast:")]
+    return [verdict.direction is not Direction.ABSTAIN for verdict in votes] or [False]
+
+
+def foreseeing(rules: Policy, forecast: dict[str, Any]) -> Policy:
+    return Policy.model_validate({**print_data(rules), "scale": [*print_data(rules)["scale"], forecast]})
+
+
+def recalled(shot: FleetSnapshot, rules: Policy, data: st.DataObject) -> FleetSnapshot:
+    """The same moment with a past of its own."""
+    return replace(shot, history=data.draw(pasts(rules, NOW)))
+
+
+@given(scenes() | quiet_scenes(), forecasts(), st.data())
+def test_a_forecast_never_lowers_the_result(
+    scene: tuple[FleetSnapshot, Policy, Memory], forecast: dict[str, Any], data: st.DataObject
+) -> None:
+    """Whatever the other rules say, abstain or lack: unlike another rule it has no vote."""
+    shot, rules, memory = scene
+    more = foreseeing(rules, forecast)
+    shot = recalled(shot, more, data)
+    assert decide(shot, more, memory)[0].desired >= decide(shot, rules, memory)[0].desired
+
+
+@given(scenes() | quiet_scenes(), forecasts(), st.data())
+def test_a_busier_past_never_gives_fewer_nodes(
+    scene: tuple[FleetSnapshot, Policy, Memory], forecast: dict[str, Any], data: st.DataObject
+) -> None:
+    shot, rules, memory = scene
+    more = foreseeing(rules, forecast)
+    shot = recalled(shot, more, data)
+    wishes = []
+    for load in (0.0, 5.0, 100.0, 1000.0, 10_000.0):
+        busier = {
+            key: tuple(replace(sample, value=sample.value + load) for sample in samples)
+            for key, samples in shot.history.items()
+        }
+        wishes.append(decide(replace(shot, history=busier), more, memory)[0].desired)
+    assert wishes == sorted(wishes)
+
+
+@given(scenes() | quiet_scenes(), forecasts(), st.data())
+def test_too_little_past_is_as_if_the_forecast_were_not_there(
+    scene: tuple[FleetSnapshot, Policy, Memory], forecast: dict[str, Any], data: st.DataObject
+) -> None:
+    shot, rules, memory = scene
+    more = foreseeing(rules, forecast)
+    rule = more.scale[-1].forecast
+    assert rule is not None
+    short = data.draw(st.integers(0, rule.at_least - 1))
+    hole = data.draw(st.sampled_from(ahead(rule, NOW)))
+    known = {hole - number * rule.season for number in range(1, short + 1)}
+    past = {
+        key: tuple(
+            Sample(900.0, at) for at in starts
+            if at in known or hole not in {at + number * rule.season for number in range(1, rule.seasons + 1)}
+        )
+        for key, starts in looked_at(more, NOW).items()
+    }  # fmt: skip
+    shot = replace(shot, history=past)
+    (decision, after), (plain, before) = (decide(shot, each, memory) for each in (more, rules))
+    assert (decision.desired, decision.reasons, after) == (plain.desired, plain.reasons, before)
 
 
 def print_data(rules: Policy) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from autoscaler.policy.signals import Assumption, OnMissing
 from tests.support.fleet import policy_data
 
 STEP = {"above": 70, "for": "10s", "add": "30%"}
+FORECAST = {"signal": "sessions", "target_per_node": 200}
 GIG = {"name": "gig", "at": "2026-06-01T18:00:00+03:00", "until": "2026-06-01T20:00:00Z", "nodes": 4}
 
 
@@ -48,6 +49,19 @@ def test_amounts_are_nodes_or_a_share() -> None:
         ({"schedule": {"min": 1, "timezone": "Mars/Base"}}, "is no IANA time zone"),
         ({"schedule": {"min": 1, "timezone": "../etc/passwd"}}, "is no IANA time zone"),
         ({"schedule": {"min": 1}, "group": "a"}, "a group means nothing to it"),
+        ({"forecast": FORECAST, "group": "a"}, "a forecast has no vote, so a group means nothing to it"),
+        ({"forecast": {**FORECAST, "signal": "cpu"}}, "only a total can be compared over weeks"),
+        ({"forecast": {**FORECAST, "signal": "nobody"}}, "which is not under signals"),
+        ({"forecast": {**FORECAST, "season": "0s"}}, "season needs whole days"),
+        ({"forecast": {**FORECAST, "season": "36h"}}, "season needs whole days"),
+        ({"forecast": {**FORECAST, "seasons": 53}}, "looks back more than 366 days"),
+        ({"forecast": {**FORECAST, "seasons": 3, "at_least": 4}}, "at_least 4 is more than the 3 seasons"),
+        ({"forecast": {**FORECAST, "at_least": 0}}, "greater than or equal to 1"),
+        ({"forecast": {**FORECAST, "horizon": "0s"}}, "horizon is above 0s and at most 12h"),
+        ({"forecast": {**FORECAST, "horizon": "13h"}}, "horizon is above 0s and at most 12h"),
+        ({"forecast": {**FORECAST, "quantile": "0%"}}, "greater than 0"),
+        ({"forecast": {**FORECAST, "quantile": "101%"}}, "less than or equal to 100"),
+        ({"forecast": {**FORECAST, "target_per_node": 0}}, "greater than 0"),
         ({}, "needs exactly one of"),
         ({"schedule": {"min": 1}, "step": {"signal": "cpu", "steps": [STEP]}}, "needs exactly one of"),
     ],
@@ -129,3 +143,10 @@ def test_values_that_were_read_before_pass_as_they_are() -> None:
         value=1.0
     )
     assert OnMissing("hold") is OnMissing.HOLD
+
+
+def test_a_forecast_may_look_back_a_year_and_half_a_day_ahead() -> None:
+    edges = {"season": "1d", "seasons": 366, "at_least": 366, "horizon": "12h", "quantile": "100%"}
+    (rule,) = scaled({"forecast": {**FORECAST, **edges}}).scale
+    assert rule.forecast is not None
+    assert rule.signal is None
