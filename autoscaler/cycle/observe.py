@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from autoscaler.cycle.media import add_media
 from autoscaler.cycle.samples import sample
+from autoscaler.cycle.traffic import add_traffic, figures
 from autoscaler.decide.past import looked_at
 from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
@@ -43,7 +44,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     heartbeats = _read("mongodb", senses.loads.heartbeats, now)
     streams = _read("mongodb", lambda: senses.loads.streams(now), now)
     bookings = _bookings(senses, policy, now)
-    readings = [_read_proxy(stats, backends, now) for stats in senses.proxies]
+    readings = [_read_proxy(stats, backends, figures(policy), now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
     sources = _Sources(now, heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
@@ -57,7 +58,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         group=policy.group,
         taken_at=now,
         nodes=nodes,
-        samples=sample(nodes, streams, now),
+        samples=sample(nodes, streams, now, _applications(policy)),
         streams=streams,
         proxies=proxies,
         bookings=() if isinstance(bookings, Gap) else bookings,
@@ -65,7 +66,11 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         vcpus={} if isinstance(vcpus, Gap) else vcpus,
         history={} if isinstance(history, Gap) else history,
     )
-    return add_media(senses, policy, memory, shot)
+    return add_media(senses, policy, memory, add_traffic(policy, memory, shot))
+
+
+def _applications(policy: Policy) -> frozenset[str]:
+    return frozenset(signal.application.lower() for signal in policy.signals.values() if signal.application)
 
 
 def _read(source: str, ask: Callable[[], T], now: datetime) -> T | Gap:
@@ -90,10 +95,10 @@ def _bookings(senses: Senses, policy: Policy, now: datetime) -> tuple[Booking, .
     return replace(found, subject="reservations") if isinstance(found, Gap) else found
 
 
-def _read_proxy(stats: ProxyStats, backends: Sequence[str], now: datetime) -> Proxy | Gap:
+def _read_proxy(stats: ProxyStats, backends: Sequence[str], wanted: Collection[str], now: datetime) -> Proxy | Gap:
     """Read one balancer. Without addresses nobody could say which server is whose."""
     source = f"haproxy:{stats.balancer}"
-    reading = _read(source, lambda: stats.read(backends), now)
+    reading = _read(source, lambda: stats.read(backends, wanted), now)
     if isinstance(reading, Gap) or all(server.ip for server in reading.servers):
         return reading
     return Gap(source, GROUP, now, "tells no addresses; a socket needs level operator, the page `stats show-legends`")

@@ -6,16 +6,19 @@ A value that was not observed has no sample. What can be looked at is listed in 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from autoscaler.model.snapshot import GROUP, Gap, Heartbeat, Node, Sample, Server, Streams
+from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Node, Sample, Server, Streams
 
 Samples = Mapping[str, Mapping[str, Sample]]
 
 
-def sample(nodes: Iterable[Node], streams: Streams | Gap, now: datetime) -> Samples:
-    """Return `[source][instance id or GROUP]`. A heartbeat's values are as old as the heartbeat."""
+def sample(nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str] = ()) -> Samples:
+    """Return `[source][instance id or GROUP]`. A heartbeat's values are as old as the heartbeat.
+
+    What is of one of `applications` stands under `source:application`; of one that is not there, nothing does.
+    """
     samples: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
     for node in nodes:
         for source, taken in _of_node(node, now):
@@ -23,7 +26,20 @@ def sample(nodes: Iterable[Node], streams: Streams | Gap, now: datetime) -> Samp
     if not isinstance(streams, Gap):
         for source, value in _of_group(streams):
             samples[source][GROUP] = Sample(value, now)
+        for name in streams.applications.keys() & applications:
+            for source, value in _of_group(streams.applications[name]):
+                samples[f"{source}:{name}"][GROUP] = Sample(value, now)
+            samples[f"mongodb.node.publishers:{name}"] = dict(_publishers(nodes, streams.applications[name], now))
     return samples
+
+
+def _publishers(nodes: Iterable[Node], audience: Audience, now: datetime) -> Iterator[tuple[str, Sample]]:
+    """Yield each node's live streams of an application. Of a node that writes no more, none found proves nothing."""
+    for node in nodes:
+        count = audience.publishers.get(node.instance.ip, 0)
+        beat = node.heartbeat
+        if count or not isinstance(beat, Heartbeat) or now - beat.at <= HEARTBEAT_MAX_AGE:
+            yield node.instance_id, Sample(count, now)
 
 
 def _of_node(node: Node, now: datetime) -> Iterator[tuple[str, Sample]]:
@@ -54,7 +70,7 @@ def _of_servers(servers: Iterable[Server]) -> Mapping[str, int]:
     return sums
 
 
-def _of_group(streams: Streams) -> Iterator[tuple[str, int]]:
+def _of_group(streams: Audience) -> Iterator[tuple[str, int]]:
     yield "mongodb.viewers", sum(streams.viewers.values())
     for kind in ("webrtc", "hls", "dash", "rtmp"):
         yield f"mongodb.viewers.{kind}", streams.viewers.get(kind, 0)

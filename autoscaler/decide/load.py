@@ -132,7 +132,7 @@ def _group(sample: Sample | None, signal: Signal, now: datetime) -> Load:
     if fresh is None:
         assumed = signal.on_missing.value if isinstance(signal.on_missing, Assumption) else 0.0
         return Load(assumed, assumed, 0, 1, (GROUP,))
-    return Load(fresh.value, fresh.value, 1, 1, ())
+    return Load(fresh.value, fresh.value, 1, 1, (GROUP,) if fresh.partial else ())
 
 
 def is_sum(signal: Signal) -> bool:

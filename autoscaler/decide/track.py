@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
+from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.model.memory import EVENTS_KEPT, DrainRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
@@ -33,6 +34,7 @@ def track(view: View) -> Memory:
         launches=tuple(_outstanding(memory.launches, view)),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
+        counters=counted(view),
     )
 
 

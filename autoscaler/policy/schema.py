@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.plan import Endpoint
+from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
@@ -273,6 +274,9 @@ def _check_target(rule: TargetTracking, signal: Signal, at: tuple[str | int, ...
     summed = signal.aggregate == Aggregate.SUM
     if summed != (rule.target_per_node is not None):
         message = "{name}: a sum goes with target_per_node, any other aggregate with target"
+        raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
+    if signal.figure in MEANS and not signal.per_node:
+        message = "{name}: a time is not shared out among nodes; use step, or the source of each node"
         raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
     if signal.expr is None and not signal.per_node and not summed:
         message = "{name}: {source} has one value for the group; use aggregate: sum with target_per_node"

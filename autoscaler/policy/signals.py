@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.expression import Expression, parse_expression
 from autoscaler.policy.record import Name, Record
 from autoscaler.policy.units import Duration, format_number
@@ -32,6 +33,20 @@ RESOURCE_SOURCES = {
 REFUSALS = "ams.node.refusals"
 """What AMS tells by itself; needs `web` in the settings."""
 
+TRAFFIC = {
+    "rate": "new sessions of {} in the last second, as HAProxy counts them",
+    "bytes_in": "bytes a second from clients to {}",
+    "bytes_out": "bytes a second from {} to clients",
+    "connection_errors": "failed connections to {}, a second",
+    "response_errors": "broken responses of {}, a second",
+    "denied": "what HAProxy's rules denied a second of {}: {what}",
+    "response_ms": "ms until {} answers, the mean of HAProxy's last 1,024 requests there; in http mode only",
+    "queue_ms": "ms that requests waited in HAProxy for {}, the mean of its last 1,024 requests there",
+}
+"""What HAProxy tells of its traffic, by figure of `snapshot.Line`."""
+
+_SERVER, _BACKEND = "haproxy.server.", "haproxy.backend."
+
 PER_NODE_SOURCES = {
     "mongodb.node.cpu_percent": "whole-system CPU of a node, 0-100, from its heartbeat",
     "mongodb.node.memory_percent": "used memory of a node, 0-100, from its heartbeat",
@@ -39,6 +54,7 @@ PER_NODE_SOURCES = {
     "mongodb.node.publishers": "live streams whose origin is the node",
     "haproxy.server.sessions": "current sessions of a node over all balancers; `backend` narrows it to one backend",
     "haproxy.server.queued": "requests that wait for the node in HAProxy's queues",
+    **{f"{_SERVER}{figure}": text.format("a node", what="responses") for figure, text in TRAFFIC.items()},
     **RESOURCE_SOURCES,
     REFUSALS: "streams and viewers that the node refused within the last minute, for want of CPU or memory",
 }
@@ -49,7 +65,15 @@ GROUP_SOURCES = {
     "mongodb.viewers.dash": "of these, those who watch DASH",
     "mongodb.viewers.rtmp": "of these, those who watch by RTMP",
     "mongodb.streams": "live streams of the cluster",
+    f"{_BACKEND}sessions": "current sessions of the group's backends over all balancers; `backend` narrows it to one",
+    f"{_BACKEND}queued": "requests that wait in the backends' own queues, where no server has room",
+    **{
+        f"{_BACKEND}{figure}": text.format("the backends", what="requests and responses")
+        for figure, text in TRAFFIC.items()
+    },
 }
+_BY_APPLICATION = ("mongodb.streams", "mongodb.viewers", "mongodb.node.publishers")
+
 NODES = "nodes"
 """What an expression calls the number of nodes in service."""
 
@@ -147,7 +171,10 @@ class Signal(Record):
         default=None,
         description="arithmetic over other signals, `nodes`, the number in service, and their `capacity`",
     )
-    backend: Name | None = Field(default=None, description="for `haproxy.server` sources: this backend only")
+    backend: Name | None = Field(default=None, description="for `haproxy` sources: this backend only")
+    application: Name | None = Field(
+        default=None, description="for `mongodb` sources of streams, viewers and publishers: of this application only"
+    )
     aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Field(
         default=Aggregate.MEAN, description="what one number the nodes' values become"
     )
@@ -171,14 +198,30 @@ class Signal(Record):
             raise PydanticCustomError(
                 "source", "there is no source {source}; {hint}", {"source": repr(self.source), "hint": hint}
             )
-        if self.backend is not None and not self.source.startswith("haproxy.server."):
-            raise PydanticCustomError("source", "backend goes with haproxy.server sources only")
+        if self.backend is not None and not self.source.startswith((_SERVER, _BACKEND)):
+            raise PydanticCustomError("source", "backend goes with haproxy sources only")
+        if self.application is not None and not self.source.startswith(_BY_APPLICATION):
+            raise PydanticCustomError("source", "application goes with mongodb streams, viewers and publishers only")
+        if self.figure in MEANS and self.aggregate == Aggregate.SUM:
+            raise PydanticCustomError("aggregate", "times do not add up; use mean, max, or a percentile")
         return self
 
     @cached_property
     def key(self) -> str:
         """Under which the snapshot keeps this signal's samples."""
-        return f"{self.source}:{self.backend}" if self.backend else self.source
+        return self.key_of_latest
+
+    @cached_property
+    def key_of_latest(self) -> str:
+        """Under which it keeps the latest values. An application goes by its database's name, in small letters."""
+        narrowed = self.backend or (self.application or "").lower()
+        return f"{self.source}:{narrowed}" if narrowed else self.source
+
+    @cached_property
+    def figure(self) -> str:
+        """Which figure of `snapshot.Line` it is, "" if none: a node's sessions and queue are on its servers."""
+        figure = self.source.removeprefix(_SERVER).removeprefix(_BACKEND)
+        return figure if figure in TRAFFIC or self.source.startswith(_BACKEND) else ""
 
     @cached_property
     def per_node(self) -> bool:

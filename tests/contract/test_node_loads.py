@@ -13,28 +13,34 @@ from pymongo.database import Database
 from autoscaler.adapters.mongo import Client, Document, connect
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.snapshot import Heartbeat
+from autoscaler.model.snapshot import Audience, Heartbeat
 from autoscaler.ports import NodeLoads
 from autoscaler.simulate.ports import SimulatedNodeLoads
 from autoscaler.simulate.world import SimulatedNode, World
 from tests.support.ams import NOW, broadcast, cluster_node
 from tests.support.mongo import free_port
 
+APPLICATION, OTHER = "live", "webrtcappee"
+
 
 class Rig(Protocol):
+    """A cluster of two applications, whose databases are called so, behind `prefix`."""
+
     loads: NodeLoads
+    prefix: str
 
     def beat(self, ip: str, heartbeat: Heartbeat) -> None: ...
-    def publish(self, ip: str, count: int) -> None: ...
-    def watch(self, kind: str, viewers: int) -> None: ...
+    def publish(self, ip: str, count: int, application: str = APPLICATION) -> None: ...
+    def watch(self, kind: str, viewers: int, application: str = APPLICATION) -> None: ...
     def break_down(self) -> None: ...
 
 
 class MongoRig:
     def __init__(self, client: Client, database: Database[Document]) -> None:
         self._database = database
-        self._live = client[f"{database.name}_live"]
-        database.AppSettings.insert_one({"appName": self._live.name})
+        self._apps = {name: client[f"{database.name}_{name}"] for name in (APPLICATION, OTHER)}
+        database.AppSettings.insert_many([{"appName": app.name.upper()} for app in self._apps.values()])
+        self.prefix = f"{database.name}_"
         self.loads: NodeLoads = MongoLoads(client, database.name, None)
 
     def beat(self, ip: str, heartbeat: Heartbeat) -> None:
@@ -42,12 +48,12 @@ class MongoRig:
         row = cluster_node(ip, at=heartbeat.at, cpu=cpu and str(int(cpu)), memory=memory and f"{int(memory) * 10}/1000")
         self._database.clusternode.insert_one({**row, "dbQueryAveargeTimeMs": heartbeat.query_ms})
 
-    def publish(self, ip: str, count: int) -> None:
-        self._live.broadcast.insert_many([broadcast(ip) for _ in range(count)])
+    def publish(self, ip: str, count: int, application: str = APPLICATION) -> None:
+        self._apps[application].broadcast.insert_many([broadcast(ip) for _ in range(count)])
 
-    def watch(self, kind: str, viewers: int) -> None:
+    def watch(self, kind: str, viewers: int, application: str = APPLICATION) -> None:
         fields = {"webrtc": "webRTCViewerCount", "hls": "hlsViewerCount"}
-        self._live.broadcast.insert_one(broadcast("10.0.0.99", **{fields[kind]: viewers}))
+        self._apps[application].broadcast.insert_one(broadcast("10.0.0.99", **{fields[kind]: viewers}))
 
     def break_down(self) -> None:
         refused = connect(f"mongodb://127.0.0.1:{free_port()}", timeout=timedelta(milliseconds=300))
@@ -55,7 +61,8 @@ class MongoRig:
         self._refused = refused
 
     def close(self, client: Client) -> None:
-        client.drop_database(self._live.name)
+        for app in self._apps.values():
+            client.drop_database(app.name)
         if hasattr(self, "_refused"):
             self._refused.close()
 
@@ -64,6 +71,7 @@ class MongoRig:
 class SimulatedRig:
     world: World
     loads: NodeLoads
+    prefix: str = ""
 
     def _node(self, ip: str) -> SimulatedNode:
         found = [node for node in self.world.nodes.values() if node.instance.ip == ip]
@@ -74,11 +82,17 @@ class SimulatedRig:
     def beat(self, ip: str, heartbeat: Heartbeat) -> None:
         self._node(ip).heartbeat = heartbeat
 
-    def publish(self, ip: str, count: int) -> None:
-        self._node(ip).publishers = count
+    def publish(self, ip: str, count: int, application: str = APPLICATION) -> None:
+        if application == APPLICATION:
+            self._node(ip).publishers = count
+        else:
+            self.world.applications[application] = Audience({ip: count}, {})
 
-    def watch(self, kind: str, viewers: int) -> None:
-        self.world.viewers[kind] = viewers
+    def watch(self, kind: str, viewers: int, application: str = APPLICATION) -> None:
+        if application == APPLICATION:
+            self.world.viewers[kind] = viewers
+        else:
+            self.world.applications[application] = Audience({}, {kind: viewers})
 
     def break_down(self) -> None:
         self.world.dead.add("mongodb")
@@ -87,7 +101,7 @@ class SimulatedRig:
 @pytest.fixture(params=["mongo", "simulated"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "simulated":
-        world = World(now=NOW)
+        world = World(now=NOW, applications={OTHER: Audience({}, {})})
         yield SimulatedRig(world, SimulatedNodeLoads(world))
         return
     client = request.getfixturevalue("mongo_client")
@@ -138,6 +152,30 @@ def test_viewers_are_counted_over_the_cluster_by_kind(rig: Rig) -> None:
     rig.watch("hls", 40)
     viewers = rig.loads.streams(NOW).viewers
     assert {kind: count for kind, count in viewers.items() if count} == {"webrtc": 112, "hls": 40}
+
+
+def test_streams_are_counted_by_application_too(rig: Rig) -> None:
+    rig.publish("10.0.0.1", 3)
+    rig.publish("10.0.0.1", 2, OTHER)
+    streams = rig.loads.streams(NOW)
+    assert streams.publishers == {"10.0.0.1": 5}
+    by_application = {name: audience.publishers for name, audience in streams.applications.items()}
+    assert by_application == {f"{rig.prefix}{APPLICATION}": {"10.0.0.1": 3}, f"{rig.prefix}{OTHER}": {"10.0.0.1": 2}}
+
+
+def test_viewers_are_counted_by_application_too(rig: Rig) -> None:
+    rig.watch("hls", 40)
+    rig.watch("hls", 2, OTHER)
+    streams = rig.loads.streams(NOW)
+    assert streams.viewers["hls"] == 42
+    by_application = {name: audience.viewers["hls"] for name, audience in streams.applications.items()}
+    assert by_application == {f"{rig.prefix}{APPLICATION}": 40, f"{rig.prefix}{OTHER}": 2}
+
+
+def test_an_application_in_which_nobody_streams_is_there_and_no_other(rig: Rig) -> None:
+    streams = rig.loads.streams(NOW)
+    assert sorted(streams.applications) == [f"{rig.prefix}{APPLICATION}", f"{rig.prefix}{OTHER}"]
+    assert all(not any(each.viewers.values()) and not each.publishers for each in streams.applications.values())
 
 
 def test_a_source_that_is_down_is_an_error_and_not_an_empty_cluster(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.snapshot import ServerStatus
+from autoscaler.model.snapshot import COUNTERS, Line, ServerStatus
 from tests.support.haproxy import SLOTS, until
 from tests.support.proxies import (
     BACKENDS,
@@ -87,6 +87,61 @@ def test_sessions_are_counted_where_they_are(rig: Rig) -> None:
     assert {ip: count for ip, count in by_ip.items() if count} == {ip: held.count(ip) for ip in held}
     rig.hang_up()
     assert sessions(rig, "slot1") + sessions(rig, "slot2") == 0
+
+
+def lines(rig: Rig, *figures: str) -> dict[tuple[str, str], Line]:
+    (traffic,) = rig.stats.read(BACKENDS, figures).traffic
+    return {(line.backend, line.server): line for line in traffic.lines}
+
+
+def test_traffic_is_read_for_those_who_ask(rig: Rig) -> None:
+    assert rig.stats.read(BACKENDS).traffic == ()
+    told = lines(rig, "bytes_in", "rate")
+    everybody = {
+        (backend, server) for backend in BACKENDS for server in ("", *(f"slot{n}" for n in range(1, SLOTS + 1)))
+    }
+    assert told.keys() == everybody
+    assert all(line.figures == {"bytes_in": 0, "rate": 0} for line in told.values())
+
+
+def test_traffic_is_told_of_the_server_that_had_it_and_of_its_backend(rig: Rig) -> None:
+    serve(rig, "slot1")
+    serve(rig, "slot2")
+    before = lines(rig, "requests", *COUNTERS)
+    ip = rig.fetch()
+    places = [(BACKENDS[-1], ""), next(key for key, line in before.items() if key[0] == BACKENDS[-1] and line.ip == ip)]
+    until(lambda: lines(rig, "requests", *COUNTERS) != before, "nothing was counted")
+    after = lines(rig, "requests", *COUNTERS)
+    assert [key for key in after if after[key] != before[key]] == sorted(places, reverse=True)
+    for place in places:
+        rose = {
+            figure: after[place].figures[figure] - before[place].figures[figure] for figure in before[place].figures
+        }
+        assert rose["requests"] == 1
+        assert rose["bytes_in"] > 0 < rose["bytes_out"]
+        assert rose["connection_errors"] == rose["response_errors"] == rose["denied"] == 0
+
+
+def test_a_mean_over_nothing_is_none(rig: Rig) -> None:
+    serve(rig, "slot1")
+    place = (BACKENDS[-1], "slot1")
+    assert lines(rig, "response_ms", "queue_ms")[place].figures == {}
+    rig.fetch()
+    told = until(lambda: lines(rig, "response_ms", "queue_ms")[place].figures, "no mean")
+    assert told["response_ms"] >= 0 == told["queue_ms"]
+
+
+def test_sessions_of_a_backend_are_those_of_its_servers(rig: Rig) -> None:
+    serve(rig)
+    rig.hold()
+    told = lines(rig, "sessions", "queued")
+    assert told[BACKENDS[0], ""].figures == told[BACKENDS[0], "slot1"].figures == {"sessions": 1, "queued": 0}
+
+
+def test_the_same_process_says_so_at_every_reading(rig: Rig) -> None:
+    first, second = (rig.stats.read(BACKENDS[:1], ["rate"]).traffic for _ in range(2))
+    assert first[0].process == second[0].process
+    assert first[0].at <= second[0].at
 
 
 def test_the_start_is_aware_and_not_in_the_future(rig: Rig) -> None:

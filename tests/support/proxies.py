@@ -13,7 +13,7 @@ from autoscaler.model.snapshot import Server, ServerStatus
 from autoscaler.ports import ProxyControl, ProxyStats
 from autoscaler.simulate.ports import SimulatedProxyControl, SimulatedProxyStats
 from autoscaler.simulate.world import World
-from tests.support.haproxy import SLOTS, Session, Setup, until
+from tests.support.haproxy import SLOTS, Session, Setup, get, until
 
 BALANCER = "lb1"
 BACKENDS = ("backend_rtmp", "backend_http", "backend_http_sticky")
@@ -44,6 +44,10 @@ class Rig(Protocol):
 
     def hang_up(self) -> None:
         """End all sessions."""
+        ...
+
+    def fetch(self) -> str:
+        """Ask for a page over HTTP, and return the ip of the node that answered."""
         ...
 
     def die(self) -> None:
@@ -90,6 +94,9 @@ class RealRig:
         self._sessions.clear()
         until(lambda: not any(server.sessions for server in self.stats.read(BACKENDS).servers), "sessions stay")
 
+    def fetch(self) -> str:
+        return get(self.setup.http)[2]
+
     def die(self) -> None:
         self.setup.haproxy.kill()
 
@@ -130,6 +137,17 @@ class SimulatedRig:
     def hang_up(self) -> None:
         for key, server in self.world.servers.items():
             self.world.servers[key] = replace(server, sessions=0)
+
+    def fetch(self) -> str:
+        server = next(
+            server for server in self.world.servers.values()
+            if server.backend == BACKENDS[-1] and server.status is ServerStatus.UP
+        )  # fmt: skip
+        counts = self.world.traffic.setdefault((BALANCER, server.backend, server.name), {})
+        for figure, more in {"requests": 1, "rate": 1, "bytes_in": 40, "bytes_out": 90}.items():
+            counts[figure] = counts.get(figure, 0) + more
+        counts["response_ms"] = counts["queue_ms"] = 0
+        return server.ip
 
     def die(self) -> None:
         self.world.dead.add(f"haproxy:{BALANCER}")

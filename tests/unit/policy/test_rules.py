@@ -102,7 +102,9 @@ def test_a_reservation_that_makes_no_sense_is_refused(change: dict[str, Any], me
         ({"on_missing": 0}, "is none of hold"),
         ({"from": "mongodb.node.cpu"}, "did you mean mongodb.node.cpu_percent"),
         ({"from": "zzz"}, "known are"),
-        ({"backend": "b"}, "backend goes with haproxy.server"),
+        ({"backend": "b"}, "backend goes with haproxy sources"),
+        ({"application": "live"}, "application goes with mongodb streams"),
+        ({"from": "haproxy.server.response_ms", "aggregate": "sum"}, "times do not add up"),
     ],
 )
 def test_a_signal_that_makes_no_sense_is_refused(signal: dict[str, Any], message: str) -> None:
