@@ -129,12 +129,12 @@ class AmsSettings(Record):
     @field_validator("jwt_secret")
     @classmethod
     def _signs(cls, value: SecretStr) -> SecretStr:
-        secret = value.get_secret_value()
+        _long(value, _SHORTEST_KEY, "AMS asks for as many")
         try:
-            server_token(secret, datetime.now(UTC))
+            server_token(value.get_secret_value(), datetime.now(UTC))
         except PyJWTError:
-            raise PydanticCustomError("secret", "signs no token") from None
-        return _long(value, _SHORTEST_KEY, "AMS asks for as many")
+            raise PydanticCustomError("secret", "signs no token: it looks like a key of another kind") from None
+        return value
 
     @field_validator("timeout")
     @classmethod
@@ -153,7 +153,7 @@ class WebSettings(Record):
     @field_validator("token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
-        return value and _long(value, _SHORTEST_TOKEN, "it keeps others from telling us of refusals")
+        return None if value is None else _long(value, _SHORTEST_TOKEN, "it keeps others from telling us of refusals")
 
 
 class Settings(Record):

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "MONGODB_URI": "mongodb://10.0.0.1:27017/",
     "HAPROXY_STATS_USER": "Username",
     "HAPROXY_STATS_PASSWORD": "Password",
+    "AMS_JWT_SECRET": "a-secret-of-at-least-32-characters",
+    "WEB_TOKEN": "a-token-of-at-least-16-characters",
 }
 
 

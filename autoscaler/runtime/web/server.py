@@ -57,10 +57,11 @@ def serving(listener: socket.socket, routes: Sequence[BaseRoute], ended: Callabl
 
 
 def _serve(server: uvicorn.Server, listener: socket.socket, ended: Callable[[], None]) -> None:
+    log = structlog.stdlib.get_logger("autoscaler")
     try:
         with listener:
             server.run(sockets=[listener])
     except Exception as error:  # noqa: BLE001 - the daemon goes on without the room, and says so
-        structlog.stdlib.get_logger("autoscaler").error("web_crashed", exc_info=error)
+        log.error("web_crashed", exc_info=error)
     finally:
         ended()

@@ -14,7 +14,7 @@ from autoscaler.model.plan import LaunchSpec
 from autoscaler.policy.schema import Policy
 from autoscaler.runtime.preflight import preflight
 from autoscaler.runtime.wiring import Acting, Watching
-from tests.support.fleet import BACKEND, policy
+from tests.support.fleet import BACKEND, CPU, policy
 from tests.support.mongo import free_port
 from tests.support.stage import Stage
 
@@ -161,6 +161,23 @@ def test_a_socket_that_does_not_answer_while_the_statistics_do_is_an_outage_and_
     """With exit code 2 systemd would leave the daemon dead, though the balancer may only be late."""
     rig.hands.lines = [ObservationError("haproxy:lb1", "Connection refused (unix:/a)")]
     assert rig.lines(policy(), policy(group="origin", slots="o")) == ["3 haproxy:lb1: Connection refused (unix:/a)"]
+
+
+SIGNALS = {"busy": {"from": "ams.node.viewers"}, "refused": {"from": "ams.node.refusals"}, "cpu": {"from": CPU}}
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_a_policy_that_looks_at_what_the_settings_do_not_let_us_hear_is_refused(rig: Rig, *, watching: bool) -> None:
+    rig.stage.senses = replace(rig.stage.senses, resources=None, refusals=None)
+    first, second = rig.lines(policy(signals=SIGNALS), watching=watching)
+    assert first.startswith("2 settings: no-ams the policy of 'edge' measures ams.node.viewers, ")
+    assert second.startswith("2 settings: no-web the policy of 'edge' measures ams.node.refusals, ")
+    assert ("(ams: {jwt_secret: ...})" in first, "(web: {listen: HOST:PORT})" in second) == (True, True)
+    assert rig.lines(policy(), watching=watching) == []
+
+
+def test_a_policy_that_looks_at_what_the_settings_let_us_hear_is_taken(rig: Rig) -> None:
+    assert rig.lines(policy(signals=SIGNALS)) == []
 
 
 def test_without_policies_the_sources_are_asked_all_the_same(rig: Rig) -> None:

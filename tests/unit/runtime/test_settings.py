@@ -142,6 +142,56 @@ def test_what_does_not_go_together(tmp_path: Path, change: tuple[str, str], told
     assert told in line
 
 
+KEY = "k" * 32
+
+
+def test_how_nodes_are_asked_and_where_we_listen_have_defaults(tmp_path: Path) -> None:
+    assert (load(tmp_path).ams, load(tmp_path).web) == (None, None)
+    text = GOOD + "ams: {jwt_secret: '${KEY}'}\nweb: {token: '${TOKEN}'}\n"
+    settings = load(tmp_path, text, KEY=KEY, TOKEN="t" * 16)
+    assert settings.ams is not None
+    assert settings.web is not None
+    assert (settings.ams.port, settings.ams.timeout, settings.web.listen) == (
+        5080,
+        timedelta(seconds=1),
+        "127.0.0.1:9640",
+    )
+    assert KEY not in repr(settings)
+    assert "t" * 16 not in repr(settings)
+    assert settings.ams.jwt_secret.get_secret_value() == KEY
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ams: {}", "missing-key ams.jwt_secret is required"),
+        (
+            f"ams: {{jwt_secret: {SECRET}}}",
+            "secret ams.jwt_secret: is shorter than 32 characters: AMS asks for as many",
+        ),
+        (f"ams: {{jwt_secret: ssh-rsa {SECRET * 4}}}", "secret ams.jwt_secret: signs no token"),
+        (f"ams: {{jwt_secret: {KEY}, timeout: 0s}}", "timeout ams.timeout: is shorter than 50ms"),
+        (f"ams: {{jwt_secret: {KEY}, port: 0}}", "greater-than-equal ams.port"),
+        ("web: {token: short}", "secret web.token: is shorter than 16 characters"),
+        ("web: {token: ''}", "secret web.token: is shorter than 16 characters"),
+        ("web: {listen: 9640}", "string-type web.listen"),
+        ("web: {listen: 127.0.0.1}", "shape web.listen: is not HOST:PORT, such as 127.0.0.1:9640"),
+        ("web: {listen: ':9640'}", "shape web.listen: is not HOST:PORT, such as 127.0.0.1:9640"),
+        ("web: {listen: 127.0.0.1:0}", "shape web.listen: is not HOST:PORT, such as 127.0.0.1:9640"),
+    ],
+)
+def test_what_is_no_key_and_no_address_to_listen_on(tmp_path: Path, line: str, told: str) -> None:
+    [problem] = problems(tmp_path, f"{GOOD}{line}\n")
+    assert told in problem
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:9640", "[::]:1", "autoscaler.internal:65535"])
+def test_an_address_to_listen_on(tmp_path: Path, address: str) -> None:
+    web = load(tmp_path, f'{GOOD}web: {{listen: "{address}"}}\n').web
+    assert web is not None
+    assert web.listen == address
+
+
 def test_who_only_watches_needs_less(tmp_path: Path) -> None:
     text = GOOD.replace("socket: unix:/run/haproxy/admin.sock", "stats: http://127.0.0.1:6080/stats")
     text = text.replace("nodes: {mongodb_uri: mongodb://10.0.1.5}\n", "")
