@@ -61,7 +61,7 @@ def _serve(server: uvicorn.Server, listener: socket.socket, ended: Callable[[], 
     try:
         with listener:
             server.run(sockets=[listener])
-    except Exception as error:  # noqa: BLE001 - the daemon goes on without the room, and says so
-        log.error("web_crashed", exc_info=error)
+    except Exception as error:  # the daemon goes on without the room, and says so
+        log.error("web_crashed", exc_info=error)  # noqa: TRY400 - one event with keys, as all that we log
     finally:
         ended()
