@@ -31,6 +31,7 @@ def one(given: str, expect: str, *changes: tuple[str, str], more: str = "") -> l
         ("{nodes: 3, signals: {cpu: 90}, gaps: [ec2]}", "{current: 0, reasons: [fleet_unknown]}"),
         ("{nodes: 3, signals: {cpu: 90}, gaps: [mongodb]}", "{direction: hold}"),
         ("{nodes: 3, signals: {cpu: 90}, gaps: [haproxy]}", "{desired: 5}"),
+        ("{nodes: 3, signals: {cpu: 5}, history: stabilized, gaps: [ams]}", "{direction: in}"),  # no signal needs it
         ("{nodes: {in_service: 3, draining: 1}, signals: {cpu: 90}}", "{desired: 5, takes_back: [n4], launches: 1}"),
         (
             "{nodes: {in_service: 3, draining: 1}, signals: {cpu: 40}, history: stabilized}",
