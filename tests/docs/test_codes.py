@@ -134,9 +134,8 @@ def test_every_reason_has_a_section_and_every_section_a_reason() -> None:
 
 
 def test_every_problem_has_a_row() -> None:
-    documented = first_spans(
-        rows(ERRORS, "Problems in files") + rows(ERRORS, "Problems at the start") + rows(ERRORS, "Problems at a reload")
-    )
+    sections = ("in files", "at the start", "with a reservation", "at a reload")
+    documented = first_spans([row for section in sections for row in rows(ERRORS, f"Problems {section}")])
     custom = {code.replace("_", "-") for code in given("PydanticCustomError")}
     plain = given("Problem", "problem", "_problem")
     assert sorted(documented) == sorted(custom | plain)

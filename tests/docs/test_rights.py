@@ -13,10 +13,12 @@ import pytest
 from autoscaler.adapters.clock import SystemClock
 from autoscaler.adapters.ec2 import Ec2Fleet, Ec2FleetControl
 from autoscaler.adapters.mongo import Client, Document, connect
+from autoscaler.adapters.mongo_bookings import MongoBookingStore
 from autoscaler.adapters.mongo_history import MongoHistory
 from autoscaler.adapters.mongo_journal import MongoJournal
 from autoscaler.adapters.mongo_loads import MongoLoads
 from autoscaler.adapters.mongo_memory import MongoMemoryStore
+from autoscaler.model.booking import Act, Booking, Deed, Ledger
 from autoscaler.model.errors import AutoscalerError
 from autoscaler.model.history import Recording, bucket_of
 from autoscaler.model.memory import Memory
@@ -76,6 +78,9 @@ def roles() -> list[dict[str, str]]:
     return [{"role": role, "db": db} for role, db in re.findall(r'\{role: "(\w+)", db: "(\w+)"\}', block.text)]
 
 
+BOOKING = Booking("gig", NOW, NOW + timedelta(hours=2), timedelta(minutes=15), 5)
+
+
 def work(client: Client) -> None:
     """Do with MongoDB all that the daemon does."""
     loads = MongoLoads(client, "clusterdb", None)
@@ -87,6 +92,9 @@ def work(client: Client) -> None:
     history.record("edge", NOW, [Recording("viewers", 9.0, timedelta(days=1))])
     assert history.read("edge", {"viewers": [bucket_of(NOW)]})["viewers"]
     MongoJournal(client["autoscaler"], SystemClock()).intent("edge", launch("subnet-a"))
+    bookings = MongoBookingStore(client["autoscaler"])
+    bookings.save(Ledger("edge", "gig", (Act(Deed.RESERVE, NOW, "ann", "", BOOKING),)))
+    assert bookings.read("edge", NOW) == (BOOKING,)
 
 
 def test_the_documented_mongodb_user_can_work_and_needs_each_role(tmp_path: Path) -> None:
