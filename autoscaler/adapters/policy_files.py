@@ -28,10 +28,14 @@ class PolicyFiles:
 
 def policy_files(path: Path) -> list[Path]:
     """List the policy files of a folder in name order; a file is its own list."""
+    return [file for file in yaml_files(path) if file == path or not file.stem.endswith(".test")]
+
+
+def yaml_files(path: Path) -> list[Path]:
+    """List the YAML files of a folder, tests too and subfolders not, in name order; a file is its own list."""
     if not path.is_dir():
         return [path]
-    found = [file for file in sorted(path.iterdir()) if file.suffix in _SUFFIXES and file.is_file()]
-    return [file for file in found if not file.stem.endswith(".test")]
+    return [file for file in sorted(path.iterdir()) if file.suffix in _SUFFIXES and file.is_file()]
 
 
 def read_text(file: Path) -> str:

@@ -69,7 +69,7 @@ def run_tests(paths: Sequence[Path]) -> Outcome:
         for file in files:
             try:
                 suite = read_suite(read_text(file), str(file))
-                results = rehearse(suite, _policy(file, suite))
+                results = rehearse(suite, policy_of(file, suite))
             except ConfigurationError as error:
                 outcome.problems += error.problems
             else:
@@ -80,18 +80,19 @@ def run_tests(paths: Sequence[Path]) -> Outcome:
 def test_files(path: Path) -> list[Path]:
     """List the test files of a folder in name order; a test file is its own list, a policy's is that of its test."""
     if path.is_dir():
-        return [file for file in sorted(path.iterdir()) if _is_test(file) and file.is_file()]
-    if _is_test(path):
+        return [file for file in sorted(path.iterdir()) if is_test(file) and file.is_file()]
+    if is_test(path):
         return [path]
     beside = [path.with_name(f"{path.stem}.test{suffix}") for suffix in _SUFFIXES]
     return [file for file in beside if file.is_file()]
 
 
-def _is_test(file: Path) -> bool:
+def is_test(file: Path) -> bool:
+    """Whether a file is a policy test, by its name."""
     return file.suffix in _SUFFIXES and file.stem.endswith(".test")
 
 
-def _policy(file: Path, suite: Suite) -> Policy:
+def policy_of(file: Path, suite: Suite) -> Policy:
     """Load the policy that a file tests: the one it names, else the one of its own name beside it."""
     names = [suite.policy] if suite.policy else [file.stem.removesuffix(".test") + suffix for suffix in _SUFFIXES]
     found = [file.parent / name for name in names if (file.parent / name).is_file()]

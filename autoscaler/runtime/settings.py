@@ -29,6 +29,10 @@ _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])"
 _PORT = r":(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 _SHORTEST_CYCLE = timedelta(milliseconds=200)
+_STAND_INS = {"uri": "mongodb://unset/", "mongodb_uri": "mongodb://unset/"}
+_STAND_IN = "unset".ljust(64, "-")
+"""What a reference that leads nowhere is taken for, while the rest is looked at."""
+
 _SHORTEST_TIMEOUT = timedelta(milliseconds=50)
 _SHORTEST_KEY = 32
 _SHORTEST_TOKEN = 16
@@ -191,20 +195,30 @@ def load_settings(
     environment = os.environ if environment is None else environment
     path = path or Path(environment.get("AUTOSCALER_CONFIG") or DEFAULT_PATH)
     document = parse(read_text(path), str(path))
+    settings, problems = examine(document, environment)
+    if settings and steering:
+        problems += unsteerable(document, settings)
+    if settings is None or problems:
+        raise ConfigurationError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return settings.model_copy(update={"policies": path.parent / settings.policies})
+
+
+def examine(document: Document, environment: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings, None when they are wrong, and every problem.
+
+    References are replaced in the document. One that leads nowhere, `unset-variable` or `unreadable`, is a problem, and
+    hides no other one: something that fits most keys stands in for it.
+    """
     problems = _resolve(document, document.root, (), environment)
     known = {(problem.line, problem.column) for problem in problems}
     try:
-        settings = check(Settings, document)
+        return check(Settings, document), problems
     except ConfigurationError as error:
         problems += [problem for problem in error.problems if (problem.line, problem.column) not in known]
-    else:
-        problems += _unsteerable(document, settings) if steering else ()
-        if not problems:
-            return settings.model_copy(update={"policies": path.parent / settings.policies})
-    raise ConfigurationError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        return None, problems
 
 
-def _unsteerable(document: Document, settings: Settings) -> Iterator[Problem]:
+def unsteerable(document: Document, settings: Settings) -> Iterator[Problem]:
     """Say what keeps these settings from more than watching."""
     for number, balancer in enumerate(settings.haproxy):
         if balancer.socket is None:
@@ -230,8 +244,10 @@ def _resolve(
                 holder[key] = _read(_VARIABLE.sub(lambda match: environment[match[1]], value))
             except LookupError as error:
                 problems.append(document.problem(here, "unset-variable", f"the environment has no {error.args[0]}"))
+                holder[key] = _STAND_INS.get(key, _STAND_IN)
             except (OSError, ValueError):
                 problems.append(document.problem(here, "unreadable", "the file that it names cannot be read"))
+                holder[key] = _STAND_INS.get(key, _STAND_IN)
     return problems
 
 

@@ -7,8 +7,11 @@ import re
 import pytest
 
 from autoscaler.adapters.policy_files import policy_files
+from autoscaler.policy.document import parse
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
+from autoscaler.runtime import settings_lint
+from autoscaler.runtime.settings import examine
 from tests.support.documents import ROOT, Block, blocks, headings, read
 from tests.support.policy_text import lay_over
 
@@ -21,7 +24,7 @@ BASE = next(block.text for block in blocks("yaml") if block.file == LINT and blo
 
 
 def examples(section: str) -> list[str]:
-    return re.findall(r"^```yaml lint\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```yaml (?:settings-)?lint\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def codes(fragment: str) -> set[str]:
@@ -32,6 +35,18 @@ def codes(fragment: str) -> set[str]:
     policies, wrong = read_policies(texts)
     assert wrong == []
     return {problem.code for problem in lint(policies) if problem.file == "example"}
+
+
+SETTINGS = next(block.text for block in blocks("yaml") if block.file == LINT and block.info[1:] == ("settings",))
+
+
+def codes_of_settings(fragment: str) -> set[str]:
+    """What is said about the laid-over settings, where nothing is in the environment or in files."""
+    text = lay_over(SETTINGS, fragment)
+    settings, problems = examine(parse(text, "example"), {"AMS_PASSWORD": "x"})
+    assert settings, problems
+    assert {problem.code for problem in problems} <= {"unset-variable", "unreadable"}
+    return {problem.code for problem in settings_lint.lint(settings, parse(text, "example"))}
 
 
 @pytest.mark.parametrize(
@@ -49,20 +64,22 @@ def test_the_way_to_silence_silences() -> None:
 
 
 def test_every_code_has_a_section_and_every_section_a_code() -> None:
-    assert sorted(SECTIONS) == sorted(CODES)
+    assert sorted(SECTIONS) == sorted({*CODES, *settings_lint.CODES})
     documented = [heading.strip("`") for heading in headings(LINT) if heading.startswith("`")]
     assert sorted(documented) == sorted(SECTIONS)
 
 
 def test_the_base_of_the_examples_has_no_warning() -> None:
     assert codes("") == set()
+    assert codes_of_settings("") == set()
 
 
 @pytest.mark.parametrize("code", SECTIONS)
 def test_the_first_example_causes_the_warning_and_the_second_does_not(code: str) -> None:
     bad, mended = examples(SECTIONS[code])
-    assert codes(bad) == {code}
-    assert codes(mended) == set()
+    told = codes_of_settings if code in settings_lint.CHECKS else codes
+    assert told(bad) == {code}
+    assert told(mended) == set()
 
 
 @pytest.mark.parametrize("code", SECTIONS)

@@ -41,9 +41,10 @@ def test_every_block_says_what_it_is() -> None:
     run_by_test_tutorial = [block for block in blocks("yaml") if block.file.name == "tutorial.md"]
     run_by_test_lint = yaml_blocks("lint")
     known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *yaml_blocks("tests")]
-    known += run_by_test_lint
+    known += [*run_by_test_lint, *yaml_blocks("settings-lint")]
     assert sorted(map(place, blocks("yaml"))) == sorted(map(place, [*known, *run_by_test_tutorial]))
-    assert {kind for block in known for kind in block.info[1:]} == {"policy", "settings", "fragment", "tests", "lint"}
+    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint"}
+    assert {kind for block in known for kind in block.info[1:]} == kinds
 
 
 @pytest.mark.parametrize("block", yaml_blocks("policy"), ids=place)

@@ -49,7 +49,9 @@ def test_the_tutorial_can_be_followed(tmp_path: Path, monkeypatch: pytest.Monkey
     if os.environ.get("UPDATE"):
         TUTORIAL.write_text(text, encoding="utf-8")
     assert read(TUTORIAL) == text
-    assert CliRunner().invoke(app, ["validate", "--strict", "policies"]).output == "1 policies are valid\n"
+    assert CliRunner().invoke(app, ["validate", "--strict", "policies"]).output == (
+        "1 policies and 1 test files are valid\n"
+    )
     assert re.search(r"^[1-9]\d* passed, 0 failed$", text, re.MULTILINE)
 
 

@@ -64,8 +64,8 @@ def second_look(senses: Senses, setup: Setup) -> Result | None:
 
 def leave_http(setup: Setup) -> None:
     about = {"token": "t", "why": "w", "instance_id": "i", "ip": IP}
-    assert control(setup).drain([Drain(**about, endpoints=only_http(setup))]) == [Done()]  # type: ignore[arg-type]  # texts
-    assert control(setup).park([Deregister(**about, endpoints=only_http(setup))]) == [Done()]  # type: ignore[arg-type]  # the same
+    assert control(setup).drain([Drain(**about, endpoints=only_http(setup))]) == [Done()]
+    assert control(setup).park([Deregister(**about, endpoints=only_http(setup))]) == [Done()]
 
 
 def without_rtmp(setup: Setup) -> str:

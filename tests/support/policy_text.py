@@ -26,6 +26,6 @@ load_balancer:
 
 def lay_over(base: str, fragment: str) -> str:
     """Put a fragment's top-level keys in the place of the base's, at its end. Comments of the fragment stay."""
-    keys = re.findall(r"^([a-z_]+):", fragment, re.MULTILINE)
-    parts = re.split(r"^(?=[a-z_]+:)", base, flags=re.MULTILINE)
+    keys = re.findall(r"^([a-z0-9_]+):", fragment, re.MULTILINE)
+    parts = re.split(r"^(?=[a-z0-9_]+:)", base, flags=re.MULTILINE)
     return "".join(part for part in parts if part.partition(":")[0] not in keys) + fragment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -46,11 +46,18 @@ def lint(files: Sequence[tuple[Document, Policy]]) -> tuple[Problem, ...]:
     problems: list[Problem] = []
     for document, policy in files:
         others = [other for _, other in files if other.group != policy.group]
-        found = [
-            _warning(document, _locate(document, finding), code, finding) for code, finding in _ask(policy, others)
-        ]
-        problems += sorted(_heed(document, found), key=lambda problem: (problem.line, problem.column, problem.code))
+        problems += warnings(document, _ask(policy, others), CODES)
     return tuple(problems)
+
+
+def warnings(document: Document, findings: Iterable[tuple[str, Finding]], codes: Sequence[str]) -> list[Problem]:
+    """Turn findings by their codes into warnings, in the order of lines, without those that the file silences.
+
+    What is wrong with the silences is told, too; `codes` are all that a silence in such a file may name.
+    """
+    found = [_warning(document, _locate(document, finding), code, finding) for code, finding in findings]
+    heeded = _heed(document, found, codes)
+    return sorted(heeded, key=lambda problem: (problem.line, problem.column, problem.code))
 
 
 def _ask(policy: Policy, others: Sequence[Policy]) -> Iterator[tuple[str, Finding]]:
@@ -60,21 +67,21 @@ def _ask(policy: Policy, others: Sequence[Policy]) -> Iterator[tuple[str, Findin
         yield from ((code, finding) for finding in group_check(policy, others))
 
 
-def _heed(document: Document, found: Sequence[Problem]) -> Iterator[Problem]:
+def _heed(document: Document, found: Sequence[Problem], codes: Sequence[str]) -> Iterator[Problem]:
     """Leave out what is silenced, and add what is wrong with the silences themselves."""
     orders = list(silences(document.text))
     quiet = {(order.covers, order.code) for order in orders}
     yield from (problem for problem in found if (problem.line, problem.code) not in quiet)
     present = {(problem.line, problem.code) for problem in found}
     for order in orders:
-        for code, finding in _judge(order, present):
+        for code, finding in _judge(order, present, codes):
             yield _warning(document, (order.line, order.column), code, finding)
 
 
-def _judge(order: Silence, present: set[tuple[int, str]]) -> Iterator[tuple[str, Finding]]:
+def _judge(order: Silence, present: set[tuple[int, str]], codes: Sequence[str]) -> Iterator[tuple[str, Finding]]:
     """Say what is wrong with a silence. Whether one about several files is needed depends on which are looked at."""
-    if order.code and order.code not in CODES:
-        close = get_close_matches(order.code, CODES, n=1)
+    if order.code and order.code not in codes:
+        close = get_close_matches(order.code, codes, n=1)
         hint = f"did you mean {close[0]}?" if close else "docs/lint.md lists them all"
         yield UNKNOWN, Finding((), f"there is no warning {order.code!r} to allow", hint)
     elif not order.reason:
