@@ -12,6 +12,7 @@ from autoscaler.cycle.media import add_media
 from autoscaler.cycle.samples import sample
 from autoscaler.cycle.traffic import add_traffic, figures
 from autoscaler.decide.past import looked_at
+from autoscaler.decide.windows import smooth
 from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.memory import Memory
@@ -66,7 +67,8 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
         vcpus={} if isinstance(vcpus, Gap) else vcpus,
         history={} if isinstance(history, Gap) else history,
     )
-    return add_media(senses, policy, memory, add_traffic(policy, memory, shot))
+    shot = add_media(senses, policy, memory, add_traffic(policy, memory, shot))
+    return smooth(policy, memory, shot)
 
 
 def _applications(policy: Policy) -> frozenset[str]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
-from autoscaler.model.memory import EVENTS_KEPT, DrainRecord, LaunchRecord, Memory
+from autoscaler.decide.windows import seen
+from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
-
-LONGEST_BLINK = timedelta(minutes=1)
-"""Two looks at most this far apart count as watching without a break."""
 
 
 def track(view: View) -> Memory:
@@ -35,6 +33,7 @@ def track(view: View) -> Memory:
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
         counters=counted(view),
+        windows=seen(view),
     )
 
 

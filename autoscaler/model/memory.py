@@ -59,13 +59,38 @@ class Counted:
     lines: Mapping[str, Mapping[str, int]]
 
 
+LONGEST_BLINK = timedelta(minutes=1)
+"""Two looks at most this far apart count as watching without a break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was seen of one member of a signal: sums and counts of values by bucket, the present one first.
+
+    `since` is when it was first seen whole, and without a break ever since; `seen` is when it was seen last.
+    """
+
+    since: datetime
+    seen: datetime
+    sums: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was seen of a signal within its window, by member. `begins`: the present bucket does."""
+
+    begins: datetime
+    members: Mapping[str, Past]
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that a group remembers. Mappings are keyed by instance id, but for three.
+    """All that a group remembers. Mappings are keyed by instance id, but for four.
 
     `stock_outs` maps `type/subnet`, with `/spot` behind it for the spot market, to the time until which it is avoided,
     `breaches` a step's threshold to the time since which it is passed, `counters` a HAProxy process, as its balancer's
-    name and `Traffic.process`, to what it had counted.
+    name and `Traffic.process`, to what it had counted, `windows` a signal's key to what was seen of it.
 
     `revision` counts saves; the store refuses a save whose revision is not the stored one, so of two processes that run
     the same group one loses before it wrote anything. `origin` is drawn when the memory is first made, so that no token
@@ -88,3 +113,4 @@ class Memory:
     launches: tuple[LaunchRecord, ...] = ()
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)
     counters: Mapping[str, Counted] = field(default_factory=dict)
+    windows: Mapping[str, Window] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.expression import Expression, parse_expression
 from autoscaler.policy.record import Name, Record
-from autoscaler.policy.units import Duration, format_number
+from autoscaler.policy.units import Duration, format_duration, format_number
 
 RESOURCE_SOURCES = {
     "ams.node.viewers": "viewers that a node itself serves by WebRTC, HLS and DASH, as it says",
@@ -40,7 +40,7 @@ TRAFFIC = {
     "connection_errors": "failed connections to {}, a second",
     "response_errors": "broken responses of {}, a second",
     "denied": "what HAProxy's rules denied a second of {}: {what}",
-    "response_ms": "ms until {} answers, the mean of HAProxy's last 1,024 requests there; in http mode only",
+    "response_ms": "ms until an answer of {}, the mean of HAProxy's last 1,024 requests there; in http mode only",
     "queue_ms": "ms that requests waited in HAProxy for {}, the mean of its last 1,024 requests there",
 }
 """What HAProxy tells of its traffic, by figure of `snapshot.Line`."""
@@ -84,6 +84,7 @@ COUNTED = frozenset({NODES, CAPACITY})
 """What an expression may name beside signals."""
 
 SOURCES = PER_NODE_SOURCES | GROUP_SOURCES
+_SHORTEST_WINDOW, _LONGEST_WINDOW = timedelta(seconds=1), timedelta(hours=1)
 _PERCENTILE = re.compile(r"p([1-9][0-9]?)")
 
 
@@ -178,6 +179,10 @@ class Signal(Record):
     aggregate: Annotated[str, BeforeValidator(_aggregate, json_schema_input_type=_AnyAggregate)] = Field(
         default=Aggregate.MEAN, description="what one number the nodes' values become"
     )
+    window: Duration = Field(
+        default=timedelta(0),
+        description="take each value as the mean of so long, from 1s to 1h, instead of the latest",
+    )
     max_age: Duration = Field(default=timedelta(seconds=20), description="an older value is missing")
     on_missing: Annotated[
         OnMissing | Assumption,
@@ -202,6 +207,10 @@ class Signal(Record):
             raise PydanticCustomError("source", "backend goes with haproxy sources only")
         if self.application is not None and not self.source.startswith(_BY_APPLICATION):
             raise PydanticCustomError("source", "application goes with mongodb streams, viewers and publishers only")
+        if self.window and not _SHORTEST_WINDOW <= self.window <= _LONGEST_WINDOW:
+            raise PydanticCustomError("window", "is a window of less than 1s, or of more than 1h")
+        if self.window and self.expr:
+            raise PydanticCustomError("window", "window goes with from; give one to the signals that expr names")
         if self.figure in MEANS and self.aggregate == Aggregate.SUM:
             raise PydanticCustomError("aggregate", "times do not add up; use mean, max, or a percentile")
         return self
@@ -209,7 +218,9 @@ class Signal(Record):
     @cached_property
     def key(self) -> str:
         """Under which the snapshot keeps this signal's samples."""
-        return self.key_of_latest
+        if not self.window:
+            return self.key_of_latest
+        return f"{self.key_of_latest}{'' if ':' in self.key_of_latest else ':'}/{format_duration(self.window)}"
 
     @cached_property
     def key_of_latest(self) -> str:

@@ -165,20 +165,19 @@ def _obstacle(decision: Decision) -> str:
 
 
 def _filled(case: Case) -> Mapping[str, Mapping[str, Sample]]:
-    """Give every silent node the mean of those that spoke."""
+    """Give every silent node the mean of those that spoke, and take what is only part of a value for the whole."""
     roster, view = case.roll()
+    members = [node.instance_id for node in (*roster.in_service, *roster.leaving)]
     samples = dict(case.snapshot.samples)
     for signal in case.policy.signals.values():
-        if signal.expr is not None or not signal.per_node:
-            continue
         known = {
-            subject: sample
+            subject: replace(sample, partial=False)
             for subject, sample in samples.get(signal.key, {}).items()
             if view.now - sample.at <= signal.max_age
         }
-        members = [node.instance_id for node in (*roster.in_service, *roster.leaving)]
-        heard = [known[member].value for member in members if member in known]
-        if heard and len(heard) < len(members):
-            like_the_others = Sample(fmean(heard), view.now)
-            samples[signal.key] = {**samples[signal.key], **dict.fromkeys(members, like_the_others), **known}
+        if not known:
+            continue
+        heard = [known[member].value for member in members if member in known] if signal.per_node else []
+        like_the_others = dict.fromkeys(members, Sample(fmean(heard), view.now)) if heard else {}
+        samples[signal.key] = {**samples[signal.key], **like_the_others, **known}
     return samples

@@ -26,6 +26,11 @@ RISING = ["sessions / nodes", "sessions / capacity", "max(cpu, 20)", "coalesce(c
           "cpu + 0.5 * sessions", "min(cpu, 90)"]  # fmt: skip
 """Expressions that never fall when what they name rises."""
 
+NARROWED: dict[str, tuple[str, ...]] = {
+    "backend": ("haproxy.",),
+    "application": ("mongodb.streams", "mongodb.viewers", "mongodb.node.publishers"),
+}
+
 # Hypothesis draws what comes first most often, so that the usual comes first here.
 targets = st.one_of(st.sampled_from([60, 50, 80, 120]), st.floats(1, 100), st.sampled_from([5e-324, 1e300]))
 amounts = st.one_of(st.integers(1, 4), st.integers(1, 300).map(lambda percent: f"{percent / 4}%"))
@@ -192,8 +197,10 @@ def whole_policies(draw: st.DrawFn) -> Data:
     """Every other key, too."""
     data = draw(policies())
     for number, source in enumerate([*PER_NODE_SOURCES, *GROUP_SOURCES]):
-        backend = {"backend": draw(names)} if source.startswith("haproxy.server.") and draw(st.booleans()) else {}
-        data["signals"][f"signal-{number}"] = {"from": source, "max_age": draw(durations), **backend}
+        keys: Data = {"max_age": draw(durations), "window": draw(st.sampled_from(["0s", "1s", "90s", "1h"]))}
+        if draw(st.booleans()):
+            keys |= {key: draw(names) for key, where in NARROWED.items() if source.startswith(where)}
+        data["signals"][f"signal-{number}"] = {"from": source, **keys}
     launch = {"subnets": draw(st.lists(texts, min_size=1, max_size=3, unique=True)), "key_name": draw(texts)}
     image = {"image": draw(texts), "types": draw(st.lists(texts, min_size=1, max_size=2)), "security_groups": ["sg-1"]}
     backends = draw(st.lists(names, min_size=1, max_size=3, unique=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.decision import Decision, Direction, Phase, Reason, Verdict
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent
+from autoscaler.model.memory import Counted, DrainRecord, LaunchRecord, Memory, Past, Recommendation, ScaleEvent, Window
 from autoscaler.model.plan import (
     Action,
     CancelDrain,
@@ -29,17 +29,20 @@ from autoscaler.model.plan import (
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import (
     GROUP,
+    Audience,
     FleetSnapshot,
     Gap,
     Heartbeat,
     Instance,
     InstanceState,
+    Line,
     Node,
     Proxy,
     Sample,
     Server,
     ServerStatus,
     Streams,
+    Traffic,
 )
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -70,6 +73,14 @@ MEMORY = Memory(
         LaunchRecord("u", "b", "c5.xlarge", 1, NOW, ("i-5",), spot=True),
     ),
     stock_outs={"c5.xlarge/subnet-a": NOW},
+    counters={"lb1 42 1767225600": Counted(NOW, {"edge_backend_http/slot1 10.0.0.1:5080": {"bytes_out": 2**40}})},
+    windows={"mongodb.node.cpu_percent:/1m": Window(NOW, {"i-1": Past(NOW, NOW, (37.5, 0.0), (1, 0))})},
+)
+
+
+TRAFFIC = (
+    Traffic("42 1767225600", NOW, (Line("edge_backend_http", "slot1", "10.0.0.1", 5080, {"bytes_out": 2**40}),)),
+    Traffic("41 1767225500", NOW, (Line("edge_backend_http", "", "", 0, {"rate": 3}),), old=True),
 )
 
 
@@ -101,9 +112,9 @@ def report(nodes: tuple[Node, ...]) -> CycleReport:
     snapshot = FleetSnapshot(
         "edge", NOW, nodes,
         samples={"mongodb.node.cpu_percent": {each: Sample(37.5, NOW) for each in ids}, "sum": {GROUP: Sample(9, NOW)}},
-        streams=Streams({"10.0.0.1": 2}, {"webrtc": 112}),
+        streams=Streams({"10.0.0.1": 2}, {"webrtc": 112}, {"live": Audience({"10.0.0.1": 2}, {"webrtc": 112})}),
         proxies=tuple(
-            Proxy(name, "2.6.12", 42, NOW, tuple(each for each in servers if each.balancer == name))
+            Proxy(name, "2.6.12", 42, NOW, tuple(each for each in servers if each.balancer == name), traffic=TRAFFIC)
             for name in ("lb1", "lb2")
         ),
         bookings=(Booking("gig", NOW, NOW + timedelta(hours=2), timedelta(minutes=15), 5, 450, "ann@lb1", "a cup"),),

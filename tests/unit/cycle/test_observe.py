@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.cycle.observe import observe
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.snapshot import GROUP, FleetSnapshot, Gap, Heartbeat, Node
+from autoscaler.model.snapshot import GROUP, Audience, FleetSnapshot, Gap, Heartbeat, Node
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
@@ -70,6 +70,36 @@ def test_everything_about_a_node_is_joined_on_its_ip(world: World) -> None:
     assert shot.samples["mongodb.viewers.dash"][GROUP].value == 0
     assert shot.samples["mongodb.streams"][GROUP].value == 3
     assert shot.gaps == ()
+
+
+def of_applications(*names: str) -> Policy:
+    sources = ("mongodb.viewers", "mongodb.viewers.hls", "mongodb.streams", "mongodb.node.publishers")
+    told = [{"from": source, "application": name} for source in sources for name in names]
+    return policy(signals={"cpu": {"from": CPU}} | {f"s{number}": signal for number, signal in enumerate(told)})
+
+
+def test_an_application_has_counts_of_its_own(world: World) -> None:
+    key, first = next(iter(world.nodes.items()))
+    ip = first.instance.ip
+    world.applications["webrtcappee"] = Audience({ip: 2}, {"webrtc": 30, "hls": 4})
+    shot = seen(world, rules=of_applications("WebRTCAppEE"))
+    assert shot.samples["mongodb.viewers"][GROUP].value == 41
+    assert shot.samples["mongodb.viewers:webrtcappee"][GROUP].value == 34
+    assert shot.samples["mongodb.viewers.hls:webrtcappee"][GROUP].value == 4
+    assert shot.samples["mongodb.streams:webrtcappee"][GROUP].value == 2
+    told = shot.samples["mongodb.node.publishers:webrtcappee"]
+    assert [told[node.instance_id].value for node in shot.nodes] == [2, 0]
+    assert "mongodb.viewers:live" not in shot.samples  # nobody asked
+    world.advance(seconds(21))  # and nobody wrote a heartbeat: of the second node nothing is known
+    assert seen(world, rules=of_applications("WebRTCAppEE")).samples["mongodb.node.publishers:webrtcappee"].keys() == {
+        key
+    }
+
+
+def test_an_application_that_does_not_exist_is_missing_and_not_empty(world: World) -> None:
+    shot = seen(world, rules=of_applications("live", "nowhere"))
+    assert shot.samples["mongodb.viewers:live"][GROUP].value == 7
+    assert not any(source.endswith(":nowhere") for source in shot.samples)
 
 
 def test_a_value_is_as_old_as_its_heartbeat(world: World) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from autoscaler.policy.rules import Amount, Reservation, Schedule
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import Assumption, OnMissing
+from autoscaler.policy.signals import Assumption, OnMissing, Signal
 from tests.support.fleet import policy_data
 
 STEP = {"above": 70, "for": "10s", "add": "30%"}
@@ -105,11 +105,53 @@ def test_a_reservation_that_makes_no_sense_is_refused(change: dict[str, Any], me
         ({"backend": "b"}, "backend goes with haproxy sources"),
         ({"application": "live"}, "application goes with mongodb streams"),
         ({"from": "haproxy.server.response_ms", "aggregate": "sum"}, "times do not add up"),
+        ({"window": "999ms"}, "less than 1s, or of more than 1h"),
+        ({"window": "61m"}, "less than 1s, or of more than 1h"),
+        ({"from": "", "expr": "nodes", "window": "1m"}, "window goes with from"),
     ],
 )
 def test_a_signal_that_makes_no_sense_is_refused(signal: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Policy.model_validate(policy_data(signals={"cpu": {"from": "mongodb.node.cpu_percent", **signal}}))
+
+
+def test_a_time_of_the_whole_group_is_no_target() -> None:
+    signals = {"slow": {"from": "haproxy.backend.response_ms"}}
+    tracking = {"target_tracking": {"signal": "slow", "target": 200}}
+    with pytest.raises(ValidationError, match="a time is not shared out among nodes"):
+        Policy.model_validate(policy_data(signals=signals, scale=[tracking]))
+    step = {"step": {"signal": "slow", "steps": [STEP]}}
+    assert Policy.model_validate(policy_data(signals=signals, scale=[step])).scale[0].step
+
+
+@pytest.mark.parametrize(
+    ("signal", "key", "latest"),
+    [
+        ({"from": "haproxy.server.rate"}, "haproxy.server.rate", "haproxy.server.rate"),
+        ({"from": "haproxy.server.rate", "backend": "b"}, "haproxy.server.rate:b", "haproxy.server.rate:b"),
+        ({"from": "haproxy.server.rate", "window": "60s"}, "haproxy.server.rate:/1m", "haproxy.server.rate"),
+        (
+            {"from": "haproxy.server.rate", "backend": "b", "window": "1m"},
+            "haproxy.server.rate:b/1m",
+            "haproxy.server.rate:b",
+        ),
+        ({"from": "mongodb.streams", "application": "LiveApp"}, "mongodb.streams:liveapp", "mongodb.streams:liveapp"),
+    ],
+)
+def test_signals_of_different_values_have_different_keys(signal: dict[str, str], key: str, latest: str) -> None:
+    read = Signal.model_validate(signal)
+    assert (read.key, read.key_of_latest) == (key, latest)
+
+
+@pytest.mark.parametrize(
+    ("source", "figure"),
+    [
+        ("haproxy.server.bytes_in", "bytes_in"), ("haproxy.backend.bytes_in", "bytes_in"),
+        ("haproxy.backend.sessions", "sessions"), ("haproxy.server.sessions", ""), ("mongodb.streams", ""),
+    ],
+)  # fmt: skip
+def test_traffic_is_read_for_sources_that_need_it(source: str, figure: str) -> None:
+    assert Signal.model_validate({"from": source}).figure == figure
 
 
 def test_a_policy_prints_as_it_is_read() -> None:

@@ -141,6 +141,19 @@ def test_without_a_list_of_instances_there_is_nothing_to_flip() -> None:
     assert without_gaps(blind) is None
 
 
+NARROW = {"from": "haproxy.server.bytes_out", "backend": "backend_http", "window": "1m"}
+
+
+def test_a_mean_over_a_window_flips_where_the_mean_would() -> None:
+    """A rate, too: what is moved is the value that the rule looks at, and what it was made of is of no matter."""
+    samples = {"haproxy.server.bytes_out:backend_http/1m": {f"i-{n}": Sample(54e6, NOW) for n in (1, 2, 3)}}
+    latest = {"haproxy.server.bytes_out:backend_http": {f"i-{n}": Sample(9e9, NOW) for n in (1, 2, 3)}}
+    tracking = {"target_tracking": {"signal": "out", "target": 60e6}}
+    up, down = both(case({}, samples=samples | latest, signals={"out": NARROW}, scale=[tracking]), "out")
+    assert (up.start, up.end, up.desired) == (54e6, near(66e6), 4)
+    assert (down.end, down.desired) == (near(40e6), 2)
+
+
 LOADS = st.lists(st.floats(1, 100), min_size=3, max_size=3)
 
 
@@ -198,3 +211,25 @@ def test_only_measured_values_of_nodes_are_filled_in() -> None:
     signals = {**ALONE, "all": {"from": "mongodb.viewers", "aggregate": "sum"}, "twice": {"expr": "cpu * 2"}}
     shot = snapshot(node(1), node(2), node(3), cpu={1: 40.0, 2: 40.0, 3: 40.0})
     assert without_gaps(Case(shot, policy(signals=signals), seasoned(1, 2, 3))) is None
+
+
+@pytest.mark.parametrize("window", ["0s", "1m"])
+def test_what_is_only_part_of_a_value_is_taken_for_the_whole(window: str) -> None:
+    """A node whose slot is new, or whose window was not watched to its end: with time it would be told whole."""
+    key = "haproxy.server.bytes_out" + (":/1m" if window != "0s" else "")
+    samples = {key: {f"i-{n}": Sample(30.0, NOW, partial=n == 3) for n in (1, 2, 3)}}
+    signals = {"out": {"from": "haproxy.server.bytes_out", "window": window}}
+    scene = case({}, samples=samples, signals=signals, scale=[{"target_tracking": {"signal": "out", "target": 60}}])
+    assert scene.decide().direction is Direction.HOLD
+    seen = without_gaps(scene)
+    assert seen
+    assert (seen.desired, seen.direction) == (2, Direction.IN)
+
+
+def test_what_is_only_part_of_a_groups_value_is_too() -> None:
+    signals = {"busy": {"from": "haproxy.backend.sessions", "aggregate": "sum"}}
+    tracking = [{"target_tracking": {"signal": "busy", "target_per_node": 60}}]
+    samples = {"haproxy.backend.sessions": {GROUP: Sample(90, NOW, partial=True)}}
+    seen = without_gaps(case({}, samples=samples, signals=signals, scale=tracking))
+    assert seen
+    assert seen.desired == 2
