@@ -35,13 +35,12 @@ def foresee(rule: Forecast, view: View, roster: Roster) -> Verdict:
         return Verdict(name, Direction.ABSTAIN, current, "its history was not read")
     buckets = ahead(rule, view.now)
     past = _seasons(rule, buckets, {sample.at: sample.value for sample in samples})
-    known = np.count_nonzero(~np.isnan(past), axis=0)
+    known = np.sum(~np.isnan(past), axis=0)
     poorest = int(known.argmin())
     if known[poorest] < rule.at_least:
         detail = f"of {_clock(buckets[poorest])} {known[poorest]} of the last {_look_back(rule)} "
         return Verdict(name, Direction.ABSTAIN, current, detail + f"are recorded, and {rule.at_least} are needed")
-    # "higher" answers with a value that was recorded; to interpolate would invent one below the load of a real evening.
-    loads = np.nanquantile(past, rule.quantile / 100, axis=0, method="higher")
+    loads = _quantiles(past, known, rule.quantile / 100)
     peak = int(loads.argmax())
     load = float(loads[peak])
     needed = roster.nodes_for(load / rule.target_per_node)
@@ -68,6 +67,17 @@ def _seasons(rule: Forecast, buckets: Sequence[datetime], recorded: Mapping[date
     """Lay the past out: a row a season, a column a bucket, nan where nothing was recorded."""
     back = [number * rule.season for number in range(1, rule.seasons + 1)]
     return np.array([[recorded.get(at - ago, nan) for at in buckets] for ago in back], dtype=np.float64)
+
+
+def _quantiles(past: NDArray[np.float64], known: NDArray[np.int64], quantile: float) -> NDArray[np.float64]:
+    """Return each column's quantile: a value that was recorded, the higher one where it falls between two.
+
+    To interpolate would invent a load below that of a real evening. This is `numpy.nanquantile(method="higher")`, which
+    goes through the columns one by one and takes ten times as long.
+    """
+    places = np.ceil(quantile * (known - 1)).astype(np.intp)  # nan sorts last
+    chosen: NDArray[np.float64] = np.take_along_axis(np.sort(past, axis=0), places[np.newaxis, :], axis=0)
+    return chosen[0]
 
 
 def _look_back(rule: Forecast) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from autoscaler.decide.forecast import _quantiles
 from autoscaler.decide.past import ahead, heard, history_key, looked_at
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Decision, Direction
@@ -314,3 +318,13 @@ def test_only_signals_that_a_forecast_looks_at_are_recorded_as_long_as_the_longe
     short, long = ({"signal": "viewers", "target_per_node": 9, "seasons": number} for number in (3, 8))
     by = rules({**BOTH, "scale": [{"forecast": short}, {"forecast": long}]})
     assert [recording.keep for recording in recorded(shot, by)] == [8 * WEEK + DAY]
+
+
+@given(
+    st.lists(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=3, max_size=3), min_size=1, max_size=9),
+    st.sampled_from([0.005, 0.25, 0.5, 0.9, 0.95, 1.0]),
+)
+def test_quantiles_are_those_of_numpy_by_its_method_higher(rows: list[list[float]], quantile: float) -> None:
+    past = np.array([[1.0, 2.0, 3.0], *rows])
+    known = np.sum(~np.isnan(past), axis=0)
+    assert list(_quantiles(past, known, quantile)) == list(np.nanquantile(past, quantile, axis=0, method="higher"))
