@@ -77,7 +77,7 @@ def _quantiles(past: NDArray[np.float64], known: NDArray[np.int64], quantile: fl
     """
     places = np.ceil(quantile * (known - 1)).astype(np.intp)  # nan sorts last
     chosen: NDArray[np.float64] = np.take_along_axis(np.sort(past, axis=0), places[np.newaxis, :], axis=0)
-    return chosen[0]
+    return chosen.ravel()
 
 
 def _look_back(rule: Forecast) -> str:
