@@ -88,6 +88,24 @@ def test_a_refusal_in_all_subnets_is_one_line_and_names_them(rig: Rig) -> None:
     ]
 
 
+@pytest.mark.parametrize(("percent", "markets"), [("0%", {False}), ("40%", {False, True})])
+def test_every_market_that_the_policy_buys_on_is_rehearsed_and_told_once(
+    rig: Rig, percent: str, markets: set[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[bool] = set()
+
+    def rehearse(_group: str, spec: LaunchSpec, _subnet: str) -> None:
+        seen.add(spec.spot)
+        raise ActionError("ec2_unauthorized", "RunInstances: no", retryable=False)
+
+    monkeypatch.setattr(rig.hands, "rehearse", rehearse)
+    launch = {"launch_template": "t", "subnets": ["subnet-a", "subnet-b"], "spot": {"percent": percent}}
+    assert rig.lines(policy(launch=launch)) == [
+        "4 ec2_unauthorized: t in subnet-a, subnet-b for the group 'edge': RunInstances: no"
+    ]
+    assert seen == markets
+
+
 def test_different_refusals_are_told_apart(rig: Rig) -> None:
     rig.hands.refuses = {"subnet-a": ActionError("ec2_not_found", "a"), "subnet-b": ActionError("ec2_not_found", "b")}
     assert len(rig.errors(policy())) == 2
