@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from autoscaler.decide.classify import Roster
 from autoscaler.decide.schedule import applies
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Proposal, Verdict
@@ -48,11 +49,12 @@ def running_reservations(view: View) -> tuple[Room, ...]:
     return tuple(room for room in rooms if runs(room, view.now))
 
 
-def keep_reservations(proposal: Proposal, view: View) -> Proposal:
+def keep_reservations(proposal: Proposal, view: View, roster: Roster) -> Proposal:
     """Raise to what is reserved. Reservations that overlap are added up: two events have two audiences."""
     running = running_reservations(view)
-    floor = sum(view.policy.reserved(reservation) for reservation in running)
-    if proposal.desired >= floor:
+    reserved = sum(view.policy.reserved(reservation) for reservation in running)
+    floor = roster.nodes_for(reserved)
+    if not reserved or proposal.desired >= floor:
         return proposal
     names = ", ".join(reservation.name for reservation in running)
-    return proposal.to(floor, "reservation", f"{floor} nodes are reserved for {names}")
+    return proposal.to(floor, "reservation", f"{reserved} nodes are reserved for {names}")

@@ -45,7 +45,7 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     proposal = add_headroom(proposal, verdicts, policy.headroom)
     history = remember(view.memory.recommendations, view.now, proposal.desired, _longest_window(policy))
     proposal = steady(proposal, history, view)
-    proposal = keep_reservations(keep_schedules(proposal, view), view)
+    proposal = keep_reservations(keep_schedules(proposal, view), view, roster)
     proposal = keep_forecasts(proposal, floors)
     proposal = keep_bounds(slow_down(proposal, view), bounds_now(view))
     proposal = refuse_to_shrink_blindly(proposal, view, roster)

@@ -259,7 +259,10 @@ class Policy(Record):
         return self
 
     def reserved(self, room: Reservation | Booking) -> int:
-        """Return how many nodes are asked for. A booking of viewers holds its own number where this policy has none."""
+        """Return how many nodes of the first type are asked for.
+
+        A booking of viewers holds its own number where this policy does not say what a node carries.
+        """
         if room.viewers is not None and self.viewers_per_node is not None:
             return -(-room.viewers // self.viewers_per_node)  # rounded up
         return room.nodes or 0
