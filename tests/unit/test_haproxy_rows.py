@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from autoscaler.adapters.haproxy_rows import (
+    FIGURES,
     parse_info,
     parse_stat,
     parse_states,
+    parse_traffic,
     parse_workers,
     server_status,
     split_address,
 )
-from autoscaler.model.snapshot import ServerStatus
+from autoscaler.model.snapshot import Line, ServerStatus
 
 UP, DRAIN, CHECKING, DOWN, MAINT = ServerStatus
 HEADER = (
@@ -96,6 +99,45 @@ def test_what_is_no_table_is_refused(text: str) -> None:
         parse_stat(text)
 
 
+TRAFFIC = "# pxname,svname,type,scur,qcur,stot,rate,bin,bout,dreq,dresp,econ,eresp,qtime,rtime,addr,mode,\n"
+EVERYTHING = {
+    "sessions": 1, "queued": 2, "requests": 3, "rate": 4, "bytes_in": 5, "bytes_out": 6, "denied": 8,
+    "connection_errors": 9, "response_errors": 10, "queue_ms": 11, "response_ms": 12,
+}  # fmt: skip
+
+
+def figures(row: str, header: str = TRAFFIC) -> Mapping[str, int]:
+    (line,) = parse_traffic(header + row, FIGURES)
+    return line.figures
+
+
+def test_each_figure_is_of_its_column() -> None:
+    assert EVERYTHING.keys() == FIGURES.keys()
+    assert figures("b,s1,2,1,2,3,4,5,6,,8,9,10,11,12,10.0.0.7:80,http,\n") == EVERYTHING
+    assert figures("b,BACKEND,1,1,2,3,4,5,6,7,8,9,10,11,12,,http,\n") == EVERYTHING | {"denied": 15}
+
+
+def test_traffic_is_of_servers_and_backends_by_name_and_address() -> None:
+    text = TRAFFIC + (
+        "f,FRONTEND,0,1,,3,4,5,6,7,8,,,,,,http,\nb,s1,2,1,2,3,4,5,6,,8,9,10,11,12,[::7]:80,tcp,\n"
+        "b,BACKEND,1,1,2,3,4,5,6,7,8,9,10,11,12,,http,\n"
+    )
+    assert parse_traffic(text, ["rate"]) == [Line("b", "s1", "::7", 80, {"rate": 4}), Line("b", "", "", 0, {"rate": 4})]
+
+
+def test_what_was_not_measured_is_no_zero() -> None:
+    in_tcp_mode = figures("b,s1,2,1,2,3,4,5,6,,8,9,10,11,0,10.0.0.7:80,tcp,\n")
+    assert in_tcp_mode == {key: value for key, value in EVERYTHING.items() if key != "response_ms"}
+    of_nothing = figures("b,s1,2,0,0,0,0,0,0,,0,0,0,0,0,10.0.0.7:80,http,\n")
+    assert of_nothing == dict.fromkeys(EVERYTHING.keys() - {"queue_ms", "response_ms"}, 0)
+
+
+def test_a_column_that_a_version_lacks_is_missing() -> None:
+    header = TRAFFIC.replace("bout", "new").replace("dresp", "newer")
+    told = figures("b,s1,2,1,2,3,4,5,6,,8,9,10,11,12,10.0.0.7:80,http,\n", header)
+    assert told == {key: value for key, value in EVERYTHING.items() if key not in {"bytes_out", "denied"}}
+
+
 def test_states_tell_drained_from_written_in_maintenance_once() -> None:
     text = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_check_state
@@ -116,7 +158,9 @@ def test_states_tell_drained_from_written_in_maintenance_once() -> None:
 def test_info_of_versions_with_and_without_a_start_time() -> None:
     info = parse_info("Name: HAProxy\nVersion: 2.6.12-1\nPid: 77\nStopping: 1\nStart_time_sec: 1767225600\n", NOW)
     assert (info.version, info.pid, info.started_at, info.stopping) == ("2.6.12-1", 77, NOW, True)
-    assert parse_info("Version: 2.4\nPid: 7\nUptime_sec: 60\n", NOW).started_at == NOW - timedelta(minutes=1)
+    assert info.identity == "77 1767225600"
+    old = parse_info("Version: 2.4\nPid: 7\nUptime_sec: 60\n", NOW)
+    assert (old.started_at, old.identity) == (NOW - timedelta(minutes=1), "7")
     with pytest.raises(ValueError, match="Version"):
         parse_info("Uptime_sec: 60\n", NOW)
 
