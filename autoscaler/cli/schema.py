@@ -48,6 +48,8 @@ class _Generator(GenerateJsonSchema):
         """Print a default by the field's own serializer."""
         found = super().default_schema(schema)
         inner: Mapping[str, Any] = schema["schema"]
+        while "serialization" not in inner and isinstance(inner.get("schema"), dict):
+            inner = inner["schema"]  # behind the field's own validators
         printer = inner.get("serialization", {}).get("function")
         if printer and schema.get("default") is not None:
             found["default"] = printer(schema["default"])

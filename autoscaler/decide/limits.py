@@ -25,22 +25,23 @@ def refuse_to_shrink_blindly(proposal: Proposal, view: View, roster: Roster) -> 
     """Never shrink on data that we lack, while growth is under way, after a loss, or when a schedule forbids it."""
     if proposal.desired >= proposal.current:
         return proposal
-    code, detail = next(_objections(view, roster), ("", ""))
-    return proposal.to(proposal.current, code, detail) if code else proposal
+    return next(_refusals(proposal, view, roster), proposal)
 
 
-def _objections(view: View, roster: Roster) -> Iterator[tuple[str, str]]:
-    """Yield what speaks against fewer nodes, as reason code and detail."""
+def _refusals(proposal: Proposal, view: View, roster: Roster) -> Iterator[Proposal]:
+    """Yield the proposal as each objection to fewer nodes would have it: unchanged in size."""
+    current = proposal.current
     if any(not schedule.scale_in for schedule in active_schedules(view)):
-        yield "schedule", "a schedule forbids scale-in now"
+        yield proposal.to(current, "schedule", "a schedule forbids scale-in now")
     for gap in view.snapshot.gaps:
-        yield "gap", f"{gap.source} lacks {gap.subject}: {gap.detail}"
+        yield proposal.to(current, "gap", f"{gap.source} lacks {gap.subject}: {gap.detail}")
     coming = roster.warming + roster.unseen
     if coming:
-        yield "scale_out_unfulfilled", f"{coming} nodes are still on their way"
+        yield proposal.to(current, "scale_out_unfulfilled", f"{coming} nodes are still on their way")
     lost = sum(phase is Phase.LOST for phase in roster.phases.values())
     if lost:
-        yield "capacity_lost", f"{lost} nodes are lost"
+        yield proposal.to(current, "capacity_lost", f"{lost} nodes are lost")
     pause, lost_at = view.policy.scale_in.after_loss, view.memory.lost_at
     if lost_at is not None and view.now - lost_at < pause:
-        yield "capacity_lost", f"a node that had served went away less than {format_duration(pause)} ago"
+        detail = f"a node that had served went away less than {format_duration(pause)} ago"
+        yield proposal.to(current, "capacity_lost", detail)

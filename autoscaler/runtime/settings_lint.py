@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from autoscaler.decide.track import LONGEST_BLINK
 from autoscaler.model.errors import Problem
+from autoscaler.model.memory import LONGEST_BLINK
 from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE
 from autoscaler.policy.document import Document, Path
 from autoscaler.policy.lint.finding import Finding

@@ -145,7 +145,7 @@ def test_a_large_node_in_warm_up_counts_at_most_as_its_share() -> None:
 
 def test_what_is_reserved_is_reserved_in_nodes_of_the_first_type() -> None:
     gig = {"name": "gig", "at": "2026-03-01T12:00:00Z", "until": "2026-03-01T13:00:00Z", "viewers": 400}
-    rules = {"reservations": [gig], "viewers_per_node": 100}
+    rules: dict[str, Any] = {"reservations": [gig], "viewers_per_node": 100}
     assert decided(fleet(LARGE), [0], **rules).desired == 3  # two are there, and two small ones come
     assert decided(fleet(SMALL), [0], **rules).desired == 4
     assert decided(fleet(SMALL, LARGE, LARGE), [0, 0, 0], **rules).desired == 3  # no large one can go
