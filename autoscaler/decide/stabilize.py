@@ -10,19 +10,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autoscaler.model.decision import Proposal
-from autoscaler.model.memory import Recommendation
+from autoscaler.model.memory import LONGEST_BLINK, Recommendation
 from autoscaler.policy.schema import RateLimit
 from autoscaler.policy.units import format_duration
-
-_LONGEST_BLINK = timedelta(minutes=1)
-"""Two looks at most this far apart, or the window if it is longer, count as watching without a break."""
 
 
 def remember(
     history: Sequence[Recommendation], now: datetime, desired: int, window: timedelta
 ) -> tuple[Recommendation, ...]:
     """Add a recommendation; keep those of the window and the one before it, which proves that all of it was watched."""
-    if history and now - history[-1].at > max(window, _LONGEST_BLINK):
+    if history and now - history[-1].at > max(window, LONGEST_BLINK):
         history = ()
     inside = [entry for entry in history if now - entry.at < window]
     before = [entry for entry in history if now - entry.at >= window][-1:]
