@@ -44,3 +44,6 @@ REFUSED_SOURCES = frozenset(
 
 VIEWER_SOURCES = "mongodb.viewers"
 """Sources that begin so count the viewers of the whole cluster, whoever serves them."""
+
+LIVE_BYTES = timedelta(seconds=5)
+"""With `option contstats` HAProxy adds a live stream's bytes to its counters this often, and without it at its end."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE
 from autoscaler.policy.expression import Expression
-from autoscaler.policy.lint.facts import HEARTBEAT, HEARTBEAT_SOURCES
+from autoscaler.policy.lint.facts import HEARTBEAT, HEARTBEAT_SOURCES, LIVE_BYTES
 from autoscaler.policy.lint.finding import Check, Finding, Voice, forecasts, may_shrink, measured, sources, voices
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Assumption, OnMissing
@@ -110,6 +110,23 @@ def unused_signal(policy: Policy) -> Iterator[Finding]:
             yield Finding(("signals", name), f"no rule looks at {name}", "use it, or remove it")
 
 
+def backend_elsewhere(policy: Policy) -> Iterator[Finding]:
+    """Find signals of backends that are not read: their value is missing for ever."""
+    known = [membership.backend for membership in policy.load_balancer]
+    for name, signal in policy.signals.items():
+        if signal.backend is not None and signal.backend not in known:
+            message = f"{name} looks at {signal.backend}, which is not under load_balancer, so it is always missing"
+            yield Finding(("signals", name, "backend"), message, f"one of {', '.join(known)}")
+
+
+def bytes_in_steps(policy: Policy) -> Iterator[Finding]:
+    """Find rates of bytes that are 0 in one cycle and twice too high in the next."""
+    for name, signal in policy.signals.items():
+        if signal.figure in {"bytes_in", "bytes_out"} and signal.window < 3 * LIVE_BYTES:
+            message = f"{name} jumps: HAProxy counts the bytes of a live stream every 5s at best"
+            yield Finding(("signals", name, "window"), message, "window: 30s, or more", ("signals", name))
+
+
 CHECKS: dict[str, Check] = {
     "lint-no-max-age": no_max_age,
     "lint-max-age-long": max_age_long,
@@ -119,4 +136,6 @@ CHECKS: dict[str, Check] = {
     "lint-assume-above-target": assume_above_target,
     "lint-heartbeats-only": heartbeats_only,
     "lint-unused-signal": unused_signal,
+    "lint-backend-elsewhere": backend_elsewhere,
+    "lint-bytes-in-steps": bytes_in_steps,
 }

@@ -19,9 +19,7 @@ def reference(policy: Policy) -> Iterator[Finding]:
     first = next(iter(policy.launch.types), "")
     weight = policy.launch.weights.get(first, 1.0)
     if weight != 1:
-        message = (
-            f"{first} weighs {weight:g}, and targets per node are what one whole {first} carries"
-        )
+        message = f"{first} weighs {weight:g}, and targets per node are what one whole {first} carries"
         yield Finding(("launch", "weights", first), message, f"weigh {first} 1, and the others by it")
 
 

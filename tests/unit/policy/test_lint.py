@@ -134,10 +134,13 @@ UNWISE = [
         + hold("viewers", "target_per_node: 100"),
         "lint-wrong-audience",
     ),
+    (SIGNALS.replace("sum,", "sum, backend: other,"), "lint-backend-elsewhere"),
+    (SIGNALS.replace("sessions, ", "bytes_in, "), "lint-bytes-in-steps"),
+    (SIGNALS.replace("server.sessions, ", "backend.bytes_out, window: 14s, "), "lint-bytes-in-steps"),
     (BOTH + hold("cpu", "target: 60"), "lint-rule-without-effect"),
     (
         SIGNALS
-        + signal("here", "haproxy.server.sessions", "backend: b", SUM, FILLED)
+        + signal("here", "haproxy.server.sessions", "backend: edge_backend_http", SUM, FILLED)
         + BOTH
         + hold("here", "target_per_node: 110"),
         "lint-rule-without-effect",
@@ -245,6 +248,9 @@ def test_what_is_unwise_is_told(fragment: str, expected: str) -> None:
 
 
 WISE = [
+    SIGNALS.replace("sum,", "sum, backend: edge_backend_http,"),
+    SIGNALS.replace("server.sessions, ", "server.bytes_in, window: 15s, "),
+    SIGNALS.replace("server.sessions, ", "server.connection_errors, "),
     CPU.replace("scale_out_only", "assume(30)") + HOLDS,
     steps(DOWN, "{above: 60, add: 1}").replace("scale_out_only", "assume(60)"),
     steps(DOWN).replace("scale_out_only", "assume(60)"),

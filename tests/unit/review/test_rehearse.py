@@ -50,6 +50,23 @@ def test_a_situation_is_played_as_it_is_told(given: str, expect: str) -> None:
     assert one(given, expect) == []
 
 
+@pytest.mark.parametrize(
+    ("signal", "target"),
+    [
+        ("from: mongodb.node.cpu_percent, window: 5m", "target: 60"),  # the mean is what is told, watched to its end
+        ("from: haproxy.server.bytes_out, backend: backend_http, window: 1m", "target: 60"),
+        ("from: haproxy.server.response_ms", "target: 60"),
+        ("from: haproxy.backend.bytes_in, aggregate: sum", "target_per_node: 20"),
+        ("from: mongodb.viewers.hls, application: LiveApp, aggregate: sum", "target_per_node: 20"),
+    ],
+)
+def test_what_a_rule_looks_at_is_what_is_told(signal: str, target: str) -> None:
+    changes = (("cpu: {from: mongodb.node.cpu_percent}", f"cpu: {{{signal}}}"), ("target: 60", target))
+    assert one("{nodes: 3, signals: {cpu: 90}}", "{desired: 5}", *changes) == []
+    assert one("{nodes: 3, signals: {cpu: 38}, history: stabilized}", "{desired: 2}", *changes) == []
+    assert one("{nodes: 3, signals: {cpu: missing}, history: stabilized}", "{direction: hold}", *changes) == []
+
+
 def test_spot_nodes_are_told_and_spot_launches_expected() -> None:
     spot = ("subnets: [subnet-a, subnet-b]", "subnets: [subnet-a, subnet-b], spot: {percent: 50%}")
     given = "{nodes: [{cpu: 90}, {cpu: 90}, {cpu: 90, spot: true}, {cpu: 90}]}"
