@@ -46,6 +46,7 @@ class World:
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+    born: int = 0
     servers: dict[tuple[str, str, str], Server] = field(default_factory=dict)
     balancers: tuple[str, ...] = ("lb1",)
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
@@ -81,7 +82,7 @@ class World:
         state: InstanceState = InstanceState.RUNNING, instance_type: str = "c5.xlarge",
     ) -> SimulatedNode:  # fmt: skip
         """Put an instance into the world, launched now."""
-        number = len(self.nodes) + 1
+        number = self.born = self.born + 1
         instance = Instance(
             instance_id=f"i-{number:017x}", ip=f"10.0.{number // 250}.{number % 250 + 1}", zone=f"zone-{subnet[-1]}",
             subnet=subnet, instance_type=instance_type, launched_at=self.now, state=state, token=token,

@@ -1,0 +1,301 @@
+"""The made-up cluster as it lives: nodes boot and end, sessions come, are spread, are refused, and leave.
+
+One `Cluster` moves one World through time in steps of a cycle. The ports over the world are those of `simulate.ports`;
+whoever steers through them changes what viewers live through here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from heapq import heapify, heapreplace
+from math import ceil
+from random import Random
+
+from autoscaler.model.snapshot import Heartbeat, InstanceState, ServerStatus
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, WorldSpec
+from autoscaler.simulate.world import SimulatedNode, World
+
+LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
+"""What is paid for."""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Who is on a node: how many, and in which step how many of them leave by themselves."""
+
+    present: int = 0
+    ends: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, last_step: int) -> None:
+        """Let one in, until `last_step`."""
+        self.present += 1
+        self.ends[last_step] += 1
+
+    def leave(self, step: int) -> None:
+        """Let go who wants to go in this step."""
+        self.present -= self.ends.pop(step, 0)
+
+    def scatter(self) -> Iterator[int]:
+        """Cut everybody off; yield the last step of each."""
+        for last_step, count in self.ends.items():
+            yield from (last_step for _ in range(count))
+        self.ends.clear()
+        self.present = 0
+
+
+@dataclass(slots=True)
+class Life:
+    """What the simulation knows of a node beyond its instance. `ready_at` is None for one that never joins."""
+
+    ready_at: float | None
+    viewers_full: float
+    publishers_full: float
+    viewers: Crowd = field(default_factory=Crowd)
+    publishers: Crowd = field(default_factory=Crowd)
+    crashed: bool = False
+
+    def load(self) -> float:
+        """Return how much of the node's CPU its people take, as a ratio."""
+        return self.viewers.present / self.viewers_full + self.publishers.present / self.publishers_full
+
+
+@dataclass(slots=True)
+class Incidents:
+    """What went wrong for people in one step. `cut` counts what our own termination did, `lost` what a crash did."""
+
+    refused_viewers: int = 0
+    refused_publishers: int = 0
+    viewers_cut: int = 0
+    publishers_cut: int = 0
+    viewers_lost: int = 0
+    publishers_lost: int = 0
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody who wants in: a new session, or one that was cut and comes back. `last_step` is its own end."""
+
+    publisher: bool
+    last_step: int
+
+
+class Cluster:
+    """One group's nodes and the people on them."""
+
+    def __init__(self, world: World, policy: Policy, spec: WorldSpec, seed: int, step_s: float) -> None:
+        """Move `world` in steps of `step_s` seconds; the seed draws boot times and failed joins."""
+        self.world = world
+        self.lives: dict[str, Life] = {}
+        self._policy = policy
+        self._spec = spec
+        self._random = Random(seed)  # noqa: S311 - a simulation draws what it can draw again
+        self._step_s = step_s
+        self._elapsed_s = 0.0
+        self._returning: list[Visit] = []
+        self._backend = policy.endpoints[0].backend
+        self._most = (spec.refuse_cpu - spec.idle_cpu) / 100
+
+    def step(self, number: int, arrivals: Iterable[Visit]) -> Incidents:
+        """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
+        incidents = Incidents()
+        self._elapsed_s = number * self._step_s
+        self._boot()
+        for life in self.lives.values():
+            life.viewers.leave(number)
+            life.publishers.leave(number)
+        returning, self._returning = self._returning, []
+        visits = [visit for visit in (*returning, *arrivals) if visit.last_step >= number]
+        self._spread(visits, incidents)
+        self._tell()
+        return incidents
+
+    def reap(self) -> Incidents:
+        """Notice who was ended since the step: whoever was on it is cut, and comes back in the next step."""
+        incidents = Incidents()
+        gone = [key for key, node in self.world.nodes.items() if node.instance.state is InstanceState.TERMINATED]
+        for key in gone:
+            life = self.lives.pop(key, None)
+            if life is not None:
+                incidents.viewers_cut += life.viewers.present
+                incidents.publishers_cut += life.publishers.present
+                self._scatter(life)
+            del self.world.nodes[key]
+        incidents.waited_s = incidents.viewers_cut * self._step_s
+        self.world.writes.clear()
+        return incidents
+
+    def crash(self, count: int) -> Incidents:
+        """Let the busiest nodes in service die at once, as hardware does."""
+        incidents = Incidents()
+        serving = sorted(self.serving_nodes(), key=lambda node: -self.lives[node.instance.instance_id].load())
+        for node in serving[:count]:
+            life = self.lives.pop(node.instance.instance_id)
+            incidents.viewers_lost += life.viewers.present
+            incidents.publishers_lost += life.publishers.present
+            self._scatter(life)
+            self._vanish(node)
+        return incidents
+
+    def disconnect(self, share: float) -> None:
+        """Cut off a share of the viewers of each node, as a broken network between them and us does; they come back."""
+        for life in self.lives.values():
+            for last, count in list(life.viewers.ends.items()):
+                gone = round(count * share)
+                life.viewers.ends[last] -= gone
+                life.viewers.present -= gone
+                self._returning += [Visit(publisher=False, last_step=last)] * gone
+
+    def phases(self) -> Counter[str]:
+        """Count the nodes that are paid for: `serving`, `draining`, and `coming`."""
+        found: Counter[str] = Counter()
+        up = {server.ip for server in self.world.servers.values() if server.status is ServerStatus.UP}
+        leaving = {
+            server.ip
+            for (_, backend, _), server in self.world.servers.items()
+            if backend == self._backend and server.status in {ServerStatus.DRAIN, ServerStatus.MAINT}
+        }
+        for node in self.world.nodes.values():
+            if node.instance.state in LIVING:
+                ip = node.instance.ip
+                found["serving" if ip in up else "draining" if ip in leaving else "coming"] += 1
+        return found
+
+    @property
+    def present(self) -> tuple[int, int]:
+        """How many viewers and publishers are connected."""
+        lives = self.lives.values()
+        return sum(life.viewers.present for life in lives), sum(life.publishers.present for life in lives)
+
+    @property
+    def role(self) -> str:
+        """Who is on the group's nodes."""
+        return self._policy.role
+
+    @property
+    def subnets(self) -> Sequence[str]:
+        """Where the group launches."""
+        return self._policy.launch.subnets
+
+    @property
+    def price(self) -> float:
+        """What an hour of all nodes costs."""
+        nodes = self.world.nodes.values()
+        return sum(self._spec.size(n.instance.instance_type).price for n in nodes if n.instance.state in LIVING)
+
+    @property
+    def needed(self) -> int:
+        """How many nodes of the policy's first type would just carry everybody who is here, none refusing."""
+        size = self._full(next(iter(self._policy.launch.types), ""))
+        viewers, publishers = self.present
+        return ceil((viewers / size[0] + publishers / size[1]) / self._most - 1e-9)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether any node is beyond AMS's limit."""
+        return any(self._cpu(life) > self._spec.refuse_cpu for life in self.lives.values())
+
+    def _boot(self) -> None:
+        for key, node in self.world.nodes.items():
+            life = self.lives.get(key)
+            if life is None:
+                life = self.lives[key] = self._born(node)
+            due = life.ready_at is not None and life.ready_at <= self._elapsed_s
+            if node.instance.state is InstanceState.PENDING:
+                node.instance = replace(node.instance, state=InstanceState.RUNNING)
+            if due and not node.answers:
+                node.answers = True
+
+    def _born(self, node: SimulatedNode) -> Life:
+        fails = self._random.random() * 100 < self._spec.failed_joins
+        took = self._spec.boot.seconds(min(max(self._random.random(), 0.001), 0.999))
+        return Life(None if fails else self._elapsed_s + took, *self._full(node.instance.instance_type))
+
+    def _full(self, instance_type: str) -> tuple[float, float]:
+        """Return how many viewers, or publishers, alone take all of a node's CPU."""
+        size = self._spec.size(instance_type)
+        return size.viewers or VIEWERS_A_VCPU * size.vcpus, size.publishers or PUBLISHERS_A_VCPU * size.vcpus
+
+    def serving_nodes(self) -> list[SimulatedNode]:
+        """List the nodes to which the balancer sends."""
+        up = {
+            server.ip
+            for (_, backend, _), server in self.world.servers.items()
+            if backend == self._backend and server.status is ServerStatus.UP
+        }
+        return [node for node in self.world.nodes.values() if node.answers and node.instance.ip in up]
+
+    def _spread(self, visits: Sequence[Visit], incidents: Incidents) -> None:
+        """Send each to the server with the fewest connections, which refuses whoever it cannot carry.
+
+        AMS goes on passing health checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer
+        goes on sending.
+        """
+        lives = [self.lives[node.instance.instance_id] for node in self.serving_nodes()]
+        heap = [(life.viewers.present + life.publishers.present, number) for number, life in enumerate(lives)]
+        heapify(heap)
+        for visit in visits:
+            life = lives[heap[0][1]] if heap else None
+            if life is None or life.load() >= self._most:
+                incidents.refused_viewers += not visit.publisher
+                incidents.refused_publishers += visit.publisher
+                continue
+            (life.publishers if visit.publisher else life.viewers).add(visit.last_step)
+            heapreplace(heap, (heap[0][0] + 1, heap[0][1]))
+
+    def _scatter(self, life: Life) -> None:
+        self._returning += [Visit(publisher=True, last_step=last) for last in life.publishers.scatter()]
+        self._returning += [Visit(publisher=False, last_step=last) for last in life.viewers.scatter()]
+
+    def _vanish(self, node: SimulatedNode) -> None:
+        """Take a node from EC2 and let the balancer's health check see it."""
+        del self.world.nodes[node.instance.instance_id]
+        for key, server in self.world.servers.items():
+            if server.ip == node.instance.ip:
+                self.world.servers[key] = replace(server, status=ServerStatus.DOWN, sessions=0)
+
+    def _cpu(self, life: Life) -> float:
+        return min(100.0, self._spec.idle_cpu + 100 * life.load())
+
+    def _tell(self) -> None:
+        """Write what MongoDB and HAProxy would say now."""
+        world, spec = self.world, self._spec
+        by_ip: dict[str, int] = {}
+        for key, node in world.nodes.items():
+            life = self.lives[key]
+            node.publishers = life.publishers.present
+            by_ip[node.instance.ip] = life.viewers.present + life.publishers.present
+            if node.answers and key not in world.frozen:
+                memory = min(100.0, spec.idle_memory + (100 - spec.idle_memory) * life.load())
+                node.heartbeat = Heartbeat(world.now, round(self._cpu(life), 2), round(memory, 2), 2.0)
+        for place, server in world.servers.items():
+            sessions = by_ip.get(server.ip, 0) if place[1] == self._backend else 0
+            if server.sessions != sessions:
+                world.servers[place] = replace(server, sessions=sessions)
+        world.viewers = {"webrtc": self.present[0]}
+
+
+def last_step(start_s: float, duration_s: float, step_s: float) -> int:
+    """Return the step in which a session leaves: the one in which its time is over."""
+    return int((start_s + duration_s) // step_s) + 1
+
+
+def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
+    """Put the group's slots and its first nodes, in service since long ago, into an empty world."""
+    most = max(policy.bounds.max, *(rule.schedule.max or 0 for rule in policy.scale if rule.schedule), 0)
+    room = most + max(1, most // 10)
+    for endpoint in policy.endpoints:
+        world.add_slots(endpoint.backend, room, policy.slots)
+    launched, world.now = world.now, world.now - timedelta(days=1)
+    for number in range(1, nodes + 1):
+        kind = next(iter(policy.launch.types), "") or next(iter(spec.types), "c5.xlarge")
+        subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
+        node = world.add_node(policy.group, subnet=subnet, instance_type=kind)
+        node.answers = True
+        for endpoint in policy.endpoints:
+            world.serve(node, endpoint.backend, f"{policy.slots}{number}", port=endpoint.port)
+    world.now = launched

@@ -1,0 +1,44 @@
+"""The fewest node-hours that would have served a trace, for one who knows it beforehand.
+
+A node that is needed must have been launched a boot earlier, and its boot is paid for. Between two needs it is kept if
+that is cheaper than ending it and booting anew. Nodes are alike, so each rank (the first node, the second, ...) can be
+planned by itself, and the sum of the cheapest plans is the cheapest sum. People are not tied to nodes here: a node may
+go as soon as the rest can carry everybody, which no real plan can promise without cutting somebody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Takes the need of one step after the other; `boot_steps` is what a boot takes."""
+
+    step_s: float
+    boot_steps: float
+    least: int = 0
+    _steps: float = 0.0
+    _number: int = 0
+    _since: list[int] = field(default_factory=list)  # by rank: the step at which its last need ended
+    _needed: int = 0
+
+    def add(self, needed: int) -> None:
+        """Take a step in which `needed` nodes were needed to carry everybody."""
+        needed = max(needed, self.least)
+        for rank in range(needed):
+            if rank >= len(self._since):
+                self._since.append(self._number)
+                self._steps += 0 if self._number == 0 else self.boot_steps
+            elif rank >= self._needed:
+                self._steps += min(self._number - self._since[rank], self.boot_steps)
+        for rank in range(needed, self._needed):
+            self._since[rank] = self._number
+        self._steps += needed
+        self._needed = needed
+        self._number += 1
+
+    @property
+    def node_hours(self) -> float:
+        """The sum so far."""
+        return self._steps * self.step_s / 3600

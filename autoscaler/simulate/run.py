@@ -1,0 +1,231 @@
+"""A policy and a trace, played: the daemon's own cycle in a made-up cluster, on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from math import ceil
+
+from autoscaler.cycle.cycle import run_cycle
+from autoscaler.cycle.execute import LiveExecutor
+from autoscaler.model.plan import Action, Outcome
+from autoscaler.model.report import CycleReport
+from autoscaler.policy.schema import Policy
+from autoscaler.ports import Hands, Senses
+from autoscaler.simulate.cluster import Cluster, Incidents, Visit, begin, last_step
+from autoscaler.simulate.events import befall
+from autoscaler.simulate.oracle import Oracle
+from autoscaler.simulate.ports import (
+    SimulatedBookings,
+    SimulatedClock,
+    SimulatedFleet,
+    SimulatedHistory,
+    SimulatedMemoryStore,
+    SimulatedNodeLoads,
+    SimulatedProbe,
+    SimulatedProxyControl,
+    SimulatedProxyStats,
+)
+from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.timeline import Tick, Timeline, Turn
+from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
+from autoscaler.simulate.world import World
+
+FLAP = timedelta(minutes=30)
+"""A turn back so soon after the last change is a flap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What whoever steers a group did in one step: how many nodes it wants, and why."""
+
+    desired: int
+    direction: str
+    reasons: tuple[tuple[str, str], ...]
+
+
+Steering = Callable[[], Steered]
+"""Looks at the world through its ports, and steers. Ours, or the rule of somebody else."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over a whole run."""
+
+    node_seconds: float = 0.0
+    cost: float = 0.0
+    sessions: int = 0
+    rejected_sessions: int = 0
+    breached_s: float = 0.0
+    disrupted_s: float = 0.0
+    publishers_cut: int = 0
+    viewers_cut: int = 0
+    scale_outs: int = 0
+    scale_ins: int = 0
+    flaps: int = 0
+    max_nodes: int = 0
+    min_nodes: int | None = None
+
+
+@dataclass(slots=True)
+class Played:
+    """One policy on one trace: what came of it."""
+
+    totals: Totals
+    timeline: Timeline
+    oracle: Oracle
+    cycles: int = 0
+
+
+@dataclass
+class Stage:
+    """A group in a made-up cluster, with everything that a cycle reads and writes through."""
+
+    policy: Policy
+    spec: WorldSpec
+    world: World
+    cluster: Cluster
+    senses: Senses
+    hands: Hands
+
+    def steer(self) -> Steered:
+        """Run one cycle of ours."""
+        memory = self.hands.store.load(self.policy.group)
+        report = run_cycle(self.senses, LiveExecutor(self.senses, self.hands), self.policy, memory)
+        decision = report.decision
+        reasons = tuple((reason.code, reason.detail) for reason in decision.reasons)
+        return Steered(decision.desired, decision.direction.value, reasons)
+
+
+class Silent:
+    """A journal that nobody reads: a month of reports would fill the memory."""
+
+    def intent(self, group: str, action: Action) -> None:
+        """Keep nothing."""
+
+    def outcome(self, group: str, outcome: Outcome) -> None:
+        """Keep nothing."""
+
+    def cycle(self, report: CycleReport) -> None:
+        """Keep nothing."""
+
+
+def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: timedelta) -> Stage:
+    """Build the world as it is when the trace begins: `bounds.min` nodes in service, and nobody there."""
+    world = World(now=traffic.begin, haproxy_started_at=traffic.begin - timedelta(days=30))
+    world.vcpus = {name: spec.size(name).vcpus for name in {*policy.launch.types, *spec.types, "c5.xlarge"}}
+    begin(policy, spec, world, policy.bounds.min)
+    cluster = Cluster(world, policy, spec, seed, step.total_seconds())
+    fleet, history = SimulatedFleet(world), SimulatedHistory()
+    senses = Senses(
+        SimulatedClock(world), fleet, SimulatedNodeLoads(world), (SimulatedProxyStats(world),), SimulatedProbe(world),
+        history=history, bookings=SimulatedBookings(world),
+    )  # fmt: skip
+    hands = Hands(fleet, SimulatedProxyControl(world), SimulatedMemoryStore(), Silent(), history)
+    return Stage(policy, spec, world, cluster, senses, hands)
+
+
+def play(stage: Stage, traffic: Traffic, step: timedelta, steering: Steering | None = None) -> Played:
+    """Play the whole trace. `steering` is ours unless somebody else's rule is to be measured in the same world."""
+    step_s = step.total_seconds()
+    steer = steering or stage.steer
+    played = Played(Totals(), Timeline(), _oracle(stage, step_s))
+    referee = _Referee(played, stage, step_s)
+    events = list(traffic.events)
+    crowds = _by_step(traffic, step_s, stage.policy.role)
+    waiting: tuple[int, list[Visit]] | None = next(crowds, None)
+    for number in range(ceil(traffic.length_s / step_s)):
+        stage.world.now = traffic.begin + number * step
+        at_s = number * step_s
+        referee.events([event for event in events if at_s <= event.at_s < at_s + step_s], at_s)
+        arrivals: list[Visit] = []
+        if waiting is not None and waiting[0] == number:
+            arrivals, waiting = waiting[1], next(crowds, None)
+        incidents = stage.cluster.step(number, arrivals)
+        steered = steer()
+        referee.note(at_s, len(arrivals), incidents, steered, stage.cluster.reap())
+    return played
+
+
+class _Referee:
+    """Counts, and does to the cluster what the trace's events say."""
+
+    def __init__(self, played: Played, stage: Stage, step_s: float) -> None:
+        self._played = played
+        self._stage = stage
+        self._step_s = step_s
+        self._last_turn: tuple[float, int] | None = None
+        self._size: int | None = None
+        self._until: list[tuple[float, Callable[[], None]]] = []
+
+    def events(self, events: list[Event], at_s: float) -> None:
+        """Let what is due happen, and let end what has lasted long enough."""
+        for _, end in [entry for entry in self._until if entry[0] <= at_s]:
+            end()
+        self._until = [entry for entry in self._until if entry[0] > at_s]
+        for event in events:
+            end = befall(self._stage.cluster, event)
+            if event.lasts_s:
+                self._until.append((event.at_s + event.lasts_s, end))
+
+    def note(self, at_s: float, arrived: int, lived: Incidents, steered: Steered, ended: Incidents) -> None:
+        """Add one step to the sums and to the timeline."""
+        totals, cluster = self._played.totals, self._stage.cluster
+        phases = cluster.phases()
+        nodes = sum(phases.values())
+        rejected = lived.refused_viewers + lived.refused_publishers
+        viewers, publishers = cluster.present
+        totals.sessions += arrived
+        totals.rejected_sessions += rejected
+        totals.publishers_cut += ended.publishers_cut
+        totals.viewers_cut += ended.viewers_cut
+        totals.disrupted_s += ended.waited_s
+        totals.breached_s += self._step_s if rejected or cluster.overloaded else 0.0
+        totals.node_seconds += nodes * self._step_s
+        totals.cost += cluster.price * self._step_s / 3600
+        totals.max_nodes = max(totals.max_nodes, nodes)
+        totals.min_nodes = nodes if totals.min_nodes is None else min(totals.min_nodes, nodes)
+        self._played.oracle.add(cluster.needed)
+        self._played.cycles += 1
+        self._turn(at_s, steered)
+        codes = tuple(code for code, _ in steered.reasons)
+        cut = ended.viewers_cut + ended.publishers_cut
+        self._played.timeline.add(
+            Tick(at_s, viewers, publishers, rejected, cut, phases["serving"], phases["draining"], phases["coming"],
+                 steered.desired, steered.direction, codes)
+        )  # fmt: skip
+
+    def _turn(self, at_s: float, steered: Steered) -> None:
+        """Notice that another size is wanted than a step ago."""
+        before, self._size = self._size, steered.desired
+        if before is None or before == steered.desired:
+            return
+        totals = self._played.totals
+        way = 1 if steered.desired > before else -1
+        totals.scale_outs += way > 0
+        totals.scale_ins += way < 0
+        if self._last_turn and self._last_turn[1] != way and at_s - self._last_turn[0] < FLAP.total_seconds():
+            totals.flaps += 1
+        self._last_turn = at_s, way
+        self._played.timeline.turns.append(Turn(at_s, before, steered.desired, steered.reasons))
+
+
+def _oracle(stage: Stage, step_s: float) -> Oracle:
+    boot_steps = stage.spec.boot.median.total_seconds() / step_s
+    return Oracle(step_s, boot_steps, least=stage.policy.bounds.min)
+
+
+def _by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, list[Visit]]]:
+    """Yield who arrives in each step that anybody arrives in; an edge has no publishers, an origin no viewers."""
+    visits = (visit for chunk in traffic.chunks() for visit in _visits(chunk, step_s, role))
+    for number, group in groupby(visits, key=lambda entry: entry[0]):
+        yield number, [visit for _, visit in group]
+
+
+def _visits(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, Visit]]:
+    rows = zip(chunk.start_s.tolist(), chunk.duration_s.tolist(), chunk.publisher.tolist(), strict=True)
+    for start_s, duration_s, publisher in rows:
+        if role == "both" or publisher is (role == "origin"):
+            yield int(start_s // step_s), Visit(publisher, last_step(start_s, duration_s, step_s))

@@ -1,0 +1,91 @@
+"""What happened over a simulation: every tick in a digest and in sums, a bounded number of them to draw."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+_MOST_POINTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One cycle: who is there in the end, who was `rejected` or `cut` within it, and its decision."""
+
+    at_s: float
+    viewers: int
+    publishers: int
+    rejected: int
+    cut: int
+    serving: int
+    draining: int
+    coming: int
+    desired: int
+    direction: str
+    reasons: tuple[str, ...]
+
+    def line(self) -> str:
+        """Render what the digest is made of: whole numbers and words, alike on every machine."""
+        return (
+            f"{self.at_s:.1f} {self.viewers} {self.publishers} {self.rejected} {self.cut} {self.serving} "
+            f"{self.draining} {self.coming} {self.desired} {self.direction} {','.join(self.reasons)}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A moment at which the group was told another size, and why."""
+
+    at_s: float
+    before: int
+    after: int
+    reasons: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Ticks as they come. Beyond a bound neighbours are merged, so that a month takes no more room than a day.
+
+    A merged point has the most people, rejections and nodes of its ticks.
+    """
+
+    points: list[Tick] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    count: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _each: int = 1
+    _open: list[Tick] = field(default_factory=list)
+
+    def add(self, tick: Tick) -> None:
+        """Take one more tick."""
+        self.count += 1
+        self._digest.update(tick.line().encode())
+        self._open.append(tick)
+        if len(self._open) == self._each:
+            self.points.append(_merged(self._open))
+            self._open = []
+        if len(self.points) == _MOST_POINTS:
+            pairs = zip(self.points[::2], self.points[1::2], strict=True)
+            self.points, self._each = [_merged(pair) for pair in pairs], 2 * self._each
+
+    @property
+    def digest(self) -> str:
+        """The same for the same ticks, whatever was merged."""
+        return self._digest.hexdigest()
+
+
+def _merged(ticks: Sequence[Tick]) -> Tick:
+    if len(ticks) == 1:
+        return ticks[0]
+    return replace(
+        ticks[-1],
+        viewers=max(tick.viewers for tick in ticks),
+        publishers=max(tick.publishers for tick in ticks),
+        rejected=sum(tick.rejected for tick in ticks),
+        cut=sum(tick.cut for tick in ticks),
+        serving=max(tick.serving for tick in ticks),
+        draining=max(tick.draining for tick in ticks),
+        coming=max(tick.coming for tick in ticks),
+        desired=max(tick.desired for tick in ticks),
+    )
