@@ -234,7 +234,7 @@ class Altered:
     alter: Callable[[Traffic], Traffic]
     balancer: str = "lb1"
 
-    def read(self, backends: Sequence[str], figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
         proxy = self.stats.read(backends, figures)
         return replace(proxy, traffic=tuple(map(self.alter, proxy.traffic)))
 
