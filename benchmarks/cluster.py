@@ -14,8 +14,9 @@ from pymongo.database import Database
 
 from autoscaler.adapters.mongo import Document, connect
 from tests.support.ams import broadcast, cluster_node, epoch_ms
-from tests.support.haproxy import Haproxy, free_port
+from tests.support.haproxy import Haproxy
 from tests.support.mongo import mongo_server
+from tests.support.places import free_port
 
 BACKENDS = {"edge_http": 5080, "edge_rtmp": 1935}
 _BEAT_S = 5.0  # AMS writes a heartbeat as often (ClusterNode.java)

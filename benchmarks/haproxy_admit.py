@@ -13,7 +13,8 @@ from autoscaler.adapters.haproxy_control import HaproxyControl
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.model.plan import Done, Endpoint, Register
 from benchmarks.figures import Effort, Figure, Goal, medians
-from tests.support.haproxy import Haproxy, free_port
+from tests.support.haproxy import Haproxy
+from tests.support.places import free_port
 
 BACKEND = "edge_rtmp"
 READ = f"show stat {BACKEND} 4 -1"

@@ -20,7 +20,7 @@ from autoscaler.model.record import booking_record
 from autoscaler.ports import BookingJournal, BookingStore
 from autoscaler.simulate.ports import RecordingJournal, SimulatedBookings, SimulatedClock
 from autoscaler.simulate.world import World
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 from tests.support.records import NOW
 
 HOUR = timedelta(hours=1)

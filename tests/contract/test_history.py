@@ -18,7 +18,7 @@ from autoscaler.model.snapshot import Sample
 from autoscaler.ports import HistoryReader, HistoryWriter
 from autoscaler.simulate.ports import SimulatedHistory
 from tests.support.logs import captured_log
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 
 START = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)
 KEEP = timedelta(days=29)

@@ -22,7 +22,7 @@ from autoscaler.ports import Journal
 from autoscaler.simulate.ports import RecordingJournal, SimulatedClock
 from autoscaler.simulate.world import World
 from tests.support.logs import captured_log
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 from tests.support.records import ACTIONS, NOW, REPORT, RESULTS
 
 Records = list[tuple[str, dict[str, Any]]]

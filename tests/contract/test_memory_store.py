@@ -17,7 +17,7 @@ from autoscaler.model.errors import ActionError, ObservationError, StateConflict
 from autoscaler.model.memory import Memory
 from autoscaler.ports import MemoryStore
 from autoscaler.simulate.ports import SimulatedMemoryStore
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 from tests.support.records import MEMORY
 
 FRESH = replace(MEMORY, revision=0)

@@ -18,7 +18,7 @@ from autoscaler.ports import NodeLoads
 from autoscaler.simulate.ports import SimulatedNodeLoads
 from autoscaler.simulate.world import SimulatedNode, World
 from tests.support.ams import NOW, broadcast, cluster_node
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 
 APPLICATION, OTHER = "live", "webrtcappee"
 

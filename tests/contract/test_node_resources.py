@@ -22,7 +22,7 @@ from autoscaler.ports import NodeResources
 from autoscaler.simulate.media import SimulatedResources
 from autoscaler.simulate.world import World
 from tests.support.ams_rest import PATH, SECRET, AmsRest, gpu, system_resources
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WHOLE = Resources(

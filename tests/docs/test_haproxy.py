@@ -23,7 +23,8 @@ from autoscaler.model.plan import Done, Endpoint, Register
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from tests.support.documents import ROOT, read
-from tests.support.haproxy import Haproxy, Node, Session, free_port, get
+from tests.support.haproxy import Haproxy, Node, Session, get
+from tests.support.places import free_port, short_folder
 
 FITS = {"haproxy.cfg": ("edge", "origin"), "haproxy-tcp.cfg": ("small",)}
 FIRST, SECOND = "127.20.9.1", "127.20.9.2"
@@ -70,12 +71,20 @@ def fitted(name: str, folder: Path) -> tuple[str, dict[int, int]]:
     return text.replace("/etc/haproxy/certs/", f"{certificate(folder)}/"), ports
 
 
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder whose path is short enough for HAProxy's sockets."""
+    folder = short_folder("haproxy-")
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("name", FITS)
-def test_it_loads_without_a_warning(name: str, tmp_path: Path) -> None:
+def test_it_loads_without_a_warning(name: str, tmp_path: Path, sockets: Path) -> None:
     text, _ = fitted(name, tmp_path)
     (tmp_path / "state").write_text("1\n")
     for documented, ours in {
-        "/run/haproxy/admin.sock mode 660 group haproxy": f"{tmp_path}/admin.sock mode 660",
+        "/run/haproxy/admin.sock mode 660 group haproxy": f"{sockets}/admin.sock mode 660",
         "/var/lib/haproxy/server-state": f"{tmp_path}/state",
         "    user haproxy\n    group haproxy\n": "",  # who need not exist where the tests run
     }.items():

@@ -13,7 +13,7 @@ import requests
 
 from tests.support.ams_rest import SECRET, AmsRest, system_resources
 from tests.support.cluster import Cluster
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 
 TOKEN = "a-token-of-16-or-more"
 STEP = {"step": {"signal": "refused", "steps": [{"above": 0, "add": 1}]}}

@@ -18,7 +18,7 @@ from autoscaler.adapters.mongo_journal import MongoJournal
 from autoscaler.model.report import CycleReport
 from tests.support.daemon import command, environment
 from tests.support.fleet import policy, seconds
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 from tests.support.stage import Stage
 
 Explain = Callable[..., CompletedProcess[str]]

@@ -12,7 +12,8 @@ from autoscaler.adapters.haproxy_stats import SocketStats
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.plan import Done, Endpoint, Failed, Register, Result, Skipped
 from autoscaler.model.snapshot import Server, ServerStatus
-from tests.support.haproxy import Haproxy, Node, Setup, free_port, get, until
+from tests.support.haproxy import Haproxy, Node, Setup, get, until
+from tests.support.places import free_port
 
 Start = Callable[..., Setup]
 FIRST, SECOND, THIRD = "127.20.2.1", "127.20.2.2", "127.20.2.3"

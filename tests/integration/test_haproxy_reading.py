@@ -15,7 +15,8 @@ from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.adapters.haproxy_stats import FallbackStats, HttpStats, SocketStats
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Drain, Failed
-from tests.support.haproxy import SLOTS, Setup, free_port
+from tests.support.haproxy import SLOTS, Setup
+from tests.support.places import free_port
 
 IP = "127.20.4.1"
 

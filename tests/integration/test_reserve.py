@@ -19,7 +19,8 @@ from pymongo.database import Database
 from autoscaler.adapters.mongo import Document
 from autoscaler.cli import app
 from tests.support.daemon import command, environment
-from tests.support.mongo import failing, free_port
+from tests.support.mongo import failing
+from tests.support.places import free_port
 
 Reserve = Callable[..., tuple[int, str, str]]
 HERE = f"{getpass.getuser()}@{socket.gethostname()}"

@@ -8,20 +8,19 @@ import signal
 import socket
 import socketserver
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from autoscaler.adapters.haproxy_socket import HaproxySocket
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.plan import Endpoint
+from tests.support.places import free_port, short_folder
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 SLOTS = 3
 
 GLOBAL = """
@@ -33,12 +32,6 @@ global
     stats socket {folder}/user.sock mode 600 level user
     server-state-file {folder}/state
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(look: Callable[[], T], what: str) -> T:
@@ -58,7 +51,7 @@ class Haproxy:
         binary = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
         assert binary, "these tests need haproxy: apt-get install haproxy"
         self._binary = binary
-        self.folder = Path(tempfile.mkdtemp(prefix="haproxy-"))  # short: a socket's path has 107 bytes
+        self.folder = short_folder("haproxy-")
         self._config = self.folder / "haproxy.cfg"
         self.configure(sections)
         self.start()

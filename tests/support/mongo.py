@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from autoscaler.adapters.mongo import Client, Document, connect
+from tests.support.places import free_port
 
 START_WITHIN_S = 30
 COMMAND_NOT_FOUND = 59
@@ -77,14 +77,6 @@ def mongo_server(storage: Path | None = None, extra: Sequence[str] = ()) -> Iter
         server.kill()
         if storage is None:
             shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    """Pick a port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_for_ping(server: MongoServer, log: Path) -> None:

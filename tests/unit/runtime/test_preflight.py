@@ -15,7 +15,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.runtime.preflight import preflight
 from autoscaler.runtime.wiring import Acting, Watching
 from tests.support.fleet import BACKEND, CPU, policy
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 from tests.support.stage import Stage
 
 

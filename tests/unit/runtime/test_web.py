@@ -25,7 +25,7 @@ from autoscaler.runtime.web.room import open_room
 from autoscaler.runtime.web.server import listen, serving
 from tests.support.ams_rest import system_resources
 from tests.support.logs import captured_log
-from tests.support.mongo import free_port
+from tests.support.places import free_port
 
 TOKEN = "a-token-of-16-or-more&=%"
 REFUSAL = {"action": "highResourceUsage", "host": "10.0.1.5", "resourceInfo": json.dumps(system_resources())}
