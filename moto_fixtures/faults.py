@@ -18,8 +18,9 @@ class Fault:
     """What goes wrong, and how often (`times`; -1 for ever).
 
     `action` and the values of `match`, which are compared with the call's parameters, are shell patterns. Exactly one
-    is given of `code` (an error with `status` and `message`), `hang` (seconds until an answer) and `drop` (the
-    connection closes). `after`: EC2 carries the call out first, and only its answer is lost.
+    is given of `code` (an error with `status` and `message`), `hang` (seconds until an answer, fewer when the faults
+    are cleared) and `drop` (the connection closes). `after`: EC2 carries the call out first, and only its answer is
+    lost.
     """
 
     action: str = "*"
@@ -45,11 +46,12 @@ class Fault:
 
 
 class Script:
-    """The faults still to come, in order."""
+    """The faults still to come, in order. `cleared` is set when those of now are; then there is a new one."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._lock = threading.Lock()
+        self.cleared = threading.Event()
         self.faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
@@ -58,9 +60,11 @@ class Script:
             self.faults.append(fault)
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Forget every fault; what hangs goes on."""
         with self._lock:
             self.faults.clear()
+            self.cleared.set()
+            self.cleared = threading.Event()
 
     def take(self, call: Call) -> Fault | None:
         """Return the first fault that fits and count it."""

@@ -72,7 +72,7 @@ class Server:
 
     def stop(self) -> None:
         """End at once, hanging requests included."""
-        self.shim.ending.set()
+        self.shim.end()
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()

@@ -65,7 +65,7 @@ class Shim:
         with self._lock:
             moto_api_backend.reset()
             self.launches.forget()
-            self.script.clear()
+            self._break_off()
             self.buckets.clear()
             self.durations.pending_s = self.durations.stopping_s = self.latency_s = self.visible_after_s = 0.0
 
@@ -75,7 +75,8 @@ class Shim:
         `pending_s`, `stopping_s`, `latency_s`, `visible_after_s`: seconds. `capacity`: a list of {type, zone, limit},
         where type and zone may be `*` and a limit of null lifts it; with `market: spot` it is one for spot instances,
         beside the other. `faults`: a list of `Fault`s to append.
-        `clear_faults`: true. `buckets`: {action: {rate, burst}}, or null to remove it. `clear_log`: true.
+        `clear_faults`: true; it ends what hangs, too. `buckets`: {action: {rate, burst}}, or null to remove it.
+        `clear_log`: true.
         """
         turns: dict[str, Callable[[Any], None]] = {
             "capacity": self._capacity,
@@ -145,16 +146,18 @@ class Shim:
         return _json(200, self.state())
 
     def _answer(self, call: Call, environ: WSGIEnvironment) -> Answer:
-        self._wait(self.latency_s)
-        fault = self.script.take(call)
+        if self.ending.wait(self.latency_s):
+            raise ConnectionAbortedError("the server ends")
+        script, cleared = self.script, self.script.cleared
+        fault = script.take(call)
         try:
             if fault and not fault.after:
-                self._afflict(fault, environ)
+                self._afflict(fault, environ, script, cleared)
             self._throttle(call)
             with self._lock:
                 answer = self._serve(call, environ)
             if fault and fault.after:
-                self._afflict(fault, environ)
+                self._afflict(fault, environ, script, cleared)
         except Refusal as refusal:
             return refusal.answer
         return answer
@@ -179,18 +182,24 @@ class Shim:
                 return self.launches.start(call, backend, lambda: collect(self.app, environ))
             return collect(self.app, environ)
 
-    def _afflict(self, fault: Fault, environ: WSGIEnvironment) -> None:
+    def _afflict(self, fault: Fault, environ: WSGIEnvironment, script: Script, cleared: threading.Event) -> None:
         if fault.code:
             raise Refusal(fault.status, fault.code, fault.message)
-        if fault.drop:
+        if fault.hang:
+            cleared.wait(fault.hang)
+        if fault.drop or script is not self.script:  # to go on would be to go on in another world
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError("dropped on demand")
-        self._wait(fault.hang)
 
-    def _wait(self, seconds: float) -> None:
-        """Wait, and drop the connection when the server ends meanwhile: to go on could outlive the interpreter."""
-        if self.ending.wait(seconds):
-            raise ConnectionAbortedError("the server ends")
+    def _break_off(self) -> None:
+        """Drop what hangs, with the faults that it came from."""
+        script, self.script = self.script, Script()
+        script.clear()
+
+    def end(self) -> None:
+        """Drop every call that waits, now and from now on: to go on could outlive the interpreter."""
+        self.ending.set()
+        self._break_off()
 
 
 def _json(status: int, document: object) -> Answer:

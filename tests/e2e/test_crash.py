@@ -12,6 +12,8 @@ from tests.support.gate import Gate
 from tests.support.haproxy import until
 from tests.support.media_server import Player
 
+FOR_EVER_S = 1000.0
+
 
 @pytest.fixture
 def gate(rig: Cluster) -> Iterator[Gate]:
@@ -32,8 +34,8 @@ def dies_telling_haproxy(rig: Cluster, gate: Gate, pattern: str, *, after: bool)
 
 
 def dies_calling_ec2(rig: Cluster, action: str, *, after: bool) -> None:
-    """Let a daemon live until it makes such a call. EC2 carries it out all the same: at once, or when it is over."""
-    fault = {"action": action, "match": {"DryRun": ""}, "hang": 3.0, "after": after}
+    """Let a daemon live until it makes such a call. EC2 carries it out at once, or when the faults are cleared."""
+    fault = {"action": action, "match": {"DryRun": ""}, "hang": FOR_EVER_S, "after": after}
     rig.emulator.steer(faults=[fault], clear_log=True)
     daemon = rig.daemon()
     daemon.until(lambda: 0 in [call["status"] for call in rig.emulator.log(action)], f"{action} is called")
@@ -44,6 +46,7 @@ def test_a_daemon_that_dies_at_every_step_is_as_good_as_one_that_does_not(rig: C
     rig.write_policy(bounds={"min": 2, "max": 3})
     for after in (False, True):
         dies_calling_ec2(rig, "RunInstances", after=after)
+    rig.emulator.steer(clear_faults=True)
     for step, after in (
         (rf"addr {rig.net}", False),
         ("health down", True),
@@ -64,6 +67,7 @@ def test_a_daemon_that_dies_at_every_step_is_as_good_as_one_that_does_not(rig: C
     viewer.leave()
     for after in (False, True):
         dies_calling_ec2(rig, "TerminateInstances", after=after)
+    rig.emulator.steer(clear_faults=True)
     dies_telling_haproxy(rig, gate, r"addr 127\.0\.0\.1 port 1", after=False)
     daemon = rig.daemon()
     assert rig.settles(1) == {publisher.node}
@@ -86,10 +90,13 @@ def _one_on_each(rig: Cluster) -> tuple[Player, Player]:
 
 def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Cluster) -> None:
     rig.write_policy(bounds={"min": 2, "max": 3})
-    rig.emulator.steer(visible_after_s=3)
+    rig.emulator.steer(visible_after_s=FOR_EVER_S)
     for _ in range(2):
         dies_calling_ec2(rig, "RunInstances", after=True)
+    rig.emulator.steer(clear_faults=True)
     daemon = rig.daemon()
+    daemon.cycles(3)
+    rig.emulator.steer(visible_after_s=0)
     rig.settles(2)
     daemon.cycles(3)
     assert len(rig.instances()) == 2
@@ -97,12 +104,14 @@ def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Clu
 
 def test_of_two_daemons_one_loses_and_nothing_is_doubled(rig: Cluster) -> None:
     rig.write_policy(bounds={"min": 2, "max": 3})
-    fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": 2.0, "after": True}
+    fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": FOR_EVER_S, "after": True}
     rig.emulator.steer(faults=[fault])
     first = rig.daemon()
     first.until(rig.instances, "it launches")
     second = rig.daemon()
-    first.until_event("cycle_failed", group="edge")
+    second.until_event("cycle", group="edge")
+    rig.emulator.steer(clear_faults=True)
+    first.until(lambda: first.events("cycle_failed", group="edge"), "it is told that another one runs")
     [conflict] = first.events("cycle_failed")[:1]
     assert conflict["error"].startswith("state_conflict: another process is running the group 'edge'")
     rig.settles(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +30,13 @@ def lonely(emulator: moto_fixtures.Server, mongodb: MongoServer, tmp_path: Path)
 
 
 def test_sigterm_lets_the_cycle_finish(rig: Cluster) -> None:
-    fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": 1.0, "after": True}
+    fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": 1000.0, "after": True}
     rig.emulator.steer(faults=[fault])
     daemon = rig.daemon()
     daemon.until(rig.instances, "it launches")
-    assert daemon.stop() == 0
+    daemon.process.send_signal(signal.SIGTERM)
+    rig.emulator.steer(clear_faults=True)
+    assert daemon.ended() == 0
     [launched] = rig.journal("outcome", action="Launch", result="done")
     assert launched["instance_ids"] == rig.instances()
     assert [record.instance_ids for record in rig.memory().launches] == [tuple(rig.instances())]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,6 @@ def state(ec2: Server, instance_id: str) -> str:
     return name
 
 
-def becomes(ec2: Server, instance_id: str, wanted: str) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if state(ec2, instance_id) == wanted:
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def ask(server: Server, method: str, path: str, document: object = None) -> tuple[int, Any]:
     connection = HTTPConnection(server.host, server.port, timeout=5)
     connection.request(method, path, body=json.dumps(document))
@@ -83,18 +74,33 @@ def test_states_take_their_time_and_filters_agree(ec2: Server) -> None:
     assert ec2.client.describe_instance_status(InstanceIds=[instance_id])["InstanceStatuses"] == []
 
 
-def test_every_way_ends_where_it_leads(ec2: Server) -> None:
-    ec2.steer(pending_s=0.2, stopping_s=0.2)
+class Later:
+    """The emulator's clock, ahead of the real one by as much as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+def test_every_way_ends_where_it_leads(ec2: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Later()
+    monkeypatch.setattr("moto_fixtures.timers.time", clock)
+    ec2.steer(pending_s=1000, stopping_s=500)
     [instance_id] = ids(run(ec2))
-    assert becomes(ec2, instance_id, "running")
-    ec2.client.stop_instances(InstanceIds=[instance_id])
-    assert state(ec2, instance_id) == "stopping"
-    assert becomes(ec2, instance_id, "stopped")
-    ec2.client.start_instances(InstanceIds=[instance_id])
-    assert becomes(ec2, instance_id, "running")
-    ec2.client.terminate_instances(InstanceIds=[instance_id])
-    assert state(ec2, instance_id) == "shutting-down"
-    assert becomes(ec2, instance_id, "terminated")
+    ways: list[tuple[Callable[..., object] | None, str, float, str]] = [
+        (None, "pending", 1000, "running"),
+        (ec2.client.stop_instances, "stopping", 500, "stopped"),
+        (ec2.client.start_instances, "pending", 1000, "running"),
+        (ec2.client.terminate_instances, "shutting-down", 500, "terminated"),
+    ]
+    for go, on_the_way, takes_s, end in ways:
+        if go:
+            go(InstanceIds=[instance_id])
+        assert state(ec2, instance_id) == on_the_way
+        clock.ahead_s += takes_s
+        assert state(ec2, instance_id) == end
 
 
 def test_a_state_on_its_way_again_does_not_start_over() -> None:
@@ -218,6 +224,16 @@ def test_a_dropped_call_does_nothing_unless_told_to_drop_its_answer(ec2: Server)
         assert len(ec2.client.describe_instances(Filters=filters)["Reservations"]) == 1 + launched
 
 
+def test_what_hangs_goes_on_when_the_faults_are_cleared_and_is_dropped_with_its_world(ec2: Server) -> None:
+    with hanging(ec2.host, ec2.port) as call:
+        ec2.steer(clear_faults=True)
+        assert call.getresponse().status == 200
+    with hanging(ec2.host, ec2.port) as call:
+        ec2.load("small")
+        with pytest.raises(RemoteDisconnected):
+            call.getresponse()
+
+
 @pytest.mark.parametrize("fault", [{}, {"code": "A", "drop": True}, {"hang": 1.0, "code": "A"}])
 def test_a_fault_says_one_thing(fault: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
@@ -296,7 +312,7 @@ def test_it_runs_as_a_program_and_ends_at_once_even_while_a_call_hangs(tmp_path:
 
 
 @contextmanager
-def hanging(host: str, port: int) -> Iterator[None]:
+def hanging(host: str, port: int) -> Iterator[HTTPConnection]:
     """Keep a call unanswered within the block: script a long hang, send the call, and see that it hangs."""
     steer(host, port, "POST", {"faults": [{"action": "DescribeVpcs", "hang": 600}]})
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -305,7 +321,7 @@ def hanging(host: str, port: int) -> Iterator[None]:
     try:
         while steer(host, port, "GET")["faults"]:
             time.sleep(0.02)
-        yield
+        yield calling
     finally:
         calling.close()
 
