@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import boto3
 import pytest
 from ruamel.yaml import YAML
 
 from autoscaler.adapters.mongo import Client
+from tests.support.places import short_folder
 
 DEADLINE_S = 120.0
 KEYS = [
@@ -43,7 +44,7 @@ class Demo:
     def __init__(self, home: Path, *options: str, **environment: str) -> None:
         self.home = home
         self.ended = ""
-        self.progress = home.parent / f"{home.name}.progress"
+        self.progress = home.parent / "progress"
         with self.progress.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "autoscaler", "demo", "--json", *options],
@@ -88,8 +89,13 @@ def launch() -> Iterator[Callable[..., Demo]]:
 
     Its home has a short name of its own: a Unix socket's path, HAProxy's here, has 97 characters at most.
     """
-    with TemporaryDirectory(prefix="demo-") as home:
-        yield from _launched(Path(home))
+    folder = short_folder("demo-")
+    home = folder / "home"
+    home.mkdir()
+    try:
+        yield from _launched(home)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _launched(home: Path) -> Iterator[Callable[..., Demo]]:
@@ -127,9 +133,14 @@ def test_a_crowd_comes_and_goes_and_nobody_is_cut(launch: Callable[..., Demo]) -
     assert demo.left_behind() == []
 
 
-def test_a_node_that_is_ended_under_its_viewers_is_noticed(launch: Callable[..., Demo]) -> None:
-    demo = launch("--speed", "2")
+def test_on_a_borrowed_mongodb_a_node_that_is_ended_under_its_viewers_is_noticed_and_the_rest_is_given_back(
+    launch: Callable[..., Demo], mongo_uri: str, mongo_client: Client
+) -> None:
+    before = set(mongo_client.list_database_names())
+    demo = launch("--speed", "2", MONGODB_URI=mongo_uri)
     demo.until("stage: surge")
+    during = set(mongo_client.list_database_names()) - before
+    assert {name.rpartition("_")[2] for name in during} >= {"clusterdb", "autoscaler", "liveapp"}
     [settings] = demo.home.glob("*/autoscaler.yaml")
     ec2_settings = YAML(typ="safe").load(settings.read_text())["ec2"]
     ec2 = boto3.client(
@@ -143,9 +154,10 @@ def test_a_node_that_is_ended_under_its_viewers_is_noticed(launch: Callable[...,
     ec2.terminate_instances(InstanceIds=[first])
     demo.until(f"{first} was ended without having been drained")
     demo.until_matches(r"broken [1-9]")
-    demo.process.send_signal(signal.SIGINT)
-    demo.end()
+    demo.process.send_signal(signal.SIGTERM)
+    assert demo.end()[0] == 128 + signal.SIGTERM
     assert re.search(rf"{first} was ended with [1-9]\d* viewers and [1-9]\d* publishers on it", demo.said())
+    assert set(mongo_client.list_database_names()) <= before
     assert demo.left_behind() == []
 
 
@@ -155,20 +167,6 @@ def test_an_interrupt_leaves_nothing_behind(launch: Callable[..., Demo]) -> None
     demo.process.send_signal(signal.SIGINT)
     assert demo.end() == (128 + signal.SIGINT, "")
     assert demo.said().splitlines()[-1] == "ended by SIGINT; nothing was left behind"
-    assert demo.left_behind() == []
-
-
-def test_a_borrowed_mongodb_is_given_back_as_it_was(
-    launch: Callable[..., Demo], mongo_uri: str, mongo_client: Client
-) -> None:
-    before = set(mongo_client.list_database_names())
-    demo = launch(MONGODB_URI=mongo_uri)
-    demo.until("stage: calm")
-    during = set(mongo_client.list_database_names()) - before
-    demo.process.send_signal(signal.SIGTERM)
-    assert demo.end()[0] == 128 + signal.SIGTERM
-    assert {name.rpartition("_")[2] for name in during} >= {"clusterdb", "autoscaler", "liveapp"}
-    assert set(mongo_client.list_database_names()) <= before
     assert demo.left_behind() == []
 
 
