@@ -23,7 +23,7 @@ demo: setup ## the whole product on this machine, with embedded components (ARGS
 	@$(PY) -m autoscaler demo $(ARGS)
 
 test: setup ## the whole test suite, and full coverage of the pure layers (ARGS='-k haproxy': a part of it)
-	@$(PY) -m pytest $(GATE) $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(GATE) $(ARGS)
 
 check: format lint types imports policies docs ## everything that needs no run of the product; use -k to see all findings
 

@@ -50,7 +50,7 @@ class Cluster:
         mark = f"e2e_{uuid4().hex[:8]}"
         self.databases = {"cluster": f"{mark}_clusterdb", "state": f"{mark}_state", "streams": f"{mark}_{APPLICATION}"}
         self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            mongodb_uri, timeoutMS=1000, serverSelectionTimeoutMS=1000
+            mongodb_uri, timeoutMS=5000, serverSelectionTimeoutMS=2000
         )
         self._rows = self.client[self.databases["cluster"]]
         self._rows["AppSettings"].insert_one({"appName": self.databases["streams"]})
