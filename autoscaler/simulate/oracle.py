@@ -1,9 +1,10 @@
 """The fewest node-hours that would have served a trace, for one who knows it beforehand.
 
 A node that is needed must have been launched a boot earlier, and its boot is paid for. Between two needs it is kept if
-that is cheaper than ending it and booting anew. Nodes are alike, so each rank (the first node, the second, ...) can be
-planned by itself, and the sum of the cheapest plans is the cheapest sum. People are not tied to nodes here: a node may
-go as soon as the rest can carry everybody, which no real plan can promise without cutting somebody.
+that is cheaper than ending it and booting anew; any number may be there when the trace begins. Nodes are alike, so
+each rank (the first node, the second, ...) can be planned by itself, and the sum of the cheapest plans is the cheapest
+sum. People are not tied to nodes here: a node may go as soon as the rest can carry everybody, which no real plan can
+promise without cutting somebody.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Oracle:
     least: int = 0
     _steps: float = 0.0
     _number: int = 0
-    _since: list[int] = field(default_factory=list)  # by rank: the step at which its last need ended
+    _since: list[int] = field(default_factory=list)  # by rank: when its last need ended, or the trace began
     _needed: int = 0
 
     def add(self, needed: int) -> None:
@@ -28,9 +29,8 @@ class Oracle:
         needed = max(needed, self.least)
         for rank in range(needed):
             if rank >= len(self._since):
-                self._since.append(self._number)
-                self._steps += 0 if self._number == 0 else self.boot_steps
-            elif rank >= self._needed:
+                self._since.append(0)
+            if rank >= self._needed:
                 self._steps += min(self._number - self._since[rank], self.boot_steps)
         for rank in range(needed, self._needed):
             self._since[rank] = self._number

@@ -148,6 +148,7 @@ def test_a_cycle_is_one_event(rig: Rig) -> None:
                 "refusals": ["publisher_live"],
                 "actions": {type(action).__name__: 1 for action in ACTIONS},
                 "gaps": {"probe": 1, "mongodb": 2},
+                "signal_gaps": {},
             },
         )
     ]

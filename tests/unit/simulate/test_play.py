@@ -1,0 +1,130 @@
+"""A policy in a made-up cluster: what capacity does to people, and people to capacity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.run import Played, play, set_stage
+from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
+from autoscaler.simulate.traffic.sessions import Event
+from tests.support.fleet import CPU, SESSIONS, policy
+from tests.support.traffic import Told
+
+STEP = timedelta(seconds=10)
+SPEC = WorldSpec(types={"c5.xlarge": TypeSpec(vcpus=4, viewers=200, publishers=20, price=2)})
+"""A node of which 72 % may be used: 144 viewers, or 14.4 publishers."""
+
+
+def rules(**changes: Any) -> Policy:
+    """Two nodes at least, 100 viewers each wanted."""
+    return policy(
+        **{
+            "bounds": {"min": 2, "max": 20},
+            "signals": {"cpu": {"from": CPU}, "sessions": {"from": SESSIONS, "aggregate": "sum"}},
+            "scale": [{"target_tracking": {"signal": "sessions", "target_per_node": 100}}],
+            "scale_in": {"stabilization": "5m"},
+            "launch": {"launch_template": "t", "types": ["c5.xlarge"], "subnets": ["subnet-a"]},
+            **changes,
+        }
+    )
+
+
+def played(traffic: Told, by: Policy | None = None, spec: WorldSpec = SPEC, seed: int = 1) -> Played:
+    return play(set_stage(by or rules(), traffic, spec, seed, STEP), traffic, STEP)
+
+
+def test_nobody_comes_and_nothing_happens() -> None:
+    found = played(Told([]))
+    totals = found.totals
+    assert (totals.sessions, totals.rejected_sessions, totals.scale_outs, found.cycles) == (0, 0, 0, 360)
+    assert totals.node_seconds == 2 * 3600
+    assert found.oracle.node_hours == 2
+    assert totals.cost == pytest.approx(4.0)
+
+
+def test_people_are_spread_evenly_and_leave_when_their_time_is_over() -> None:
+    traffic = Told([(100, 5, 600, False)])
+    stage = set_stage(rules(), traffic, SPEC, 1, STEP)
+    found = play(stage, traffic, STEP)
+    present = {point.at_s: point.viewers for point in found.timeline.points}
+    assert (present[0], present[10], present[590], present[600], present[610]) == (100, 100, 100, 100, 0)
+    at_peak = max(found.timeline.points, key=lambda point: point.viewers)
+    assert (at_peak.serving, at_peak.rejected) == (2, 0)
+
+
+def test_what_a_node_cannot_carry_is_refused() -> None:
+    found = played(Told([(400, 5, 600, False)]), rules(bounds={"min": 2, "max": 2}))
+    assert found.totals.rejected_sessions == 400 - 2 * 144
+    assert max(point.viewers for point in found.timeline.points) == 288
+    assert found.totals.breached_s == 10.0
+
+
+def test_more_people_bring_more_nodes_a_boot_later() -> None:
+    found = played(Told([(190, 0, 3600, False), (190, 600, 3000, False)]), spec=_steady(60))
+    first = next(point for point in found.timeline.points if point.serving > 2)
+    assert [(turn.at_s, turn.before, turn.after) for turn in found.timeline.turns] == [(600.0, 2, 3)]
+    assert 660 <= first.at_s <= 690
+    assert found.totals.rejected_sessions == 190 - (288 - 190)
+
+
+def test_fewer_people_leave_fewer_nodes_and_nobody_is_cut() -> None:
+    crowd = Told([(100, 0, 1200, False), (15, 10, 7300, False), (350, 700, 900, False)], length_s=7200)
+    found = played(crowd, rules(bounds={"min": 1, "max": 20}, scale_in={"stabilization": "1m"}))
+    last = found.timeline.points[-1]
+    assert (last.serving, last.viewers) == (1, 15)
+    assert found.totals.max_nodes >= 4
+    assert (found.totals.viewers_cut, found.totals.disrupted_s, found.totals.publishers_cut) == (0, 0, 0)
+
+
+def test_a_crash_sends_people_to_the_nodes_that_are_left() -> None:
+    crash = Event(600.0, "node_crash", nodes=1)
+    found = played(Told([(150, 5, 1800, False)], events=(crash,)))
+    after = [point for point in found.timeline.points if point.at_s in (600.0, 610.0)]
+    assert [point.viewers for point in after] == [144, 144]  # one node carries no more; six find no room
+    assert found.totals.rejected_sessions == 6
+    assert found.totals.viewers_cut == 0  # not by us
+    assert max(point.serving for point in found.timeline.points if point.at_s > 900) == 2
+
+
+def test_publishers_go_where_the_role_has_them() -> None:
+    people = Told([(4, 0, 600, True), (30, 0, 600, False)])
+    present = {
+        role: max((point.viewers, point.publishers) for point in played(people, rules(role=role)).timeline.points)
+        for role in ("edge", "origin", "both")
+    }
+    assert present == {"edge": (30, 0), "origin": (0, 4), "both": (30, 4)}
+
+
+def test_the_same_seed_gives_the_same_digest_and_another_does_not() -> None:
+    people = Told([(250, 0, 1200, False), (300, 900, 900, False)])
+    first, again, other = (played(people, seed=seed).timeline.digest for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_node_that_never_joins_is_ended_and_another_launched() -> None:
+    spec = SPEC.model_copy(update={"failed_joins": 100.0})
+    by = rules(join={"timeout": "3m"})
+    found = played(Told([(190, 0, 3600, False), (190, 600, 3000, False)]), by, spec)
+    assert max(point.serving for point in found.timeline.points) == 2
+    assert max(point.coming for point in found.timeline.points) >= 1
+    assert found.totals.node_seconds > 2 * 3600
+
+
+@pytest.mark.parametrize("source", ["mongodb", "haproxy:lb1", "ec2"])
+def test_a_source_that_is_down_shrinks_nothing(source: str) -> None:
+    down = Event(900.0, "source_down", source=source, lasts_s=2700.0)
+    busy = Told([(450, 0, 1000, False)], events=(down,))
+    by = rules(scale_in={"stabilization": "1m"})
+    quiet = played(replace(busy, events=()), by)
+    assert quiet.timeline.points[-1].serving == 2
+    assert played(busy, by).timeline.points[-1].serving == max(p.serving for p in quiet.timeline.points)
+
+
+def _steady(seconds: int) -> WorldSpec:
+    boot = BootSpec(median=timedelta(seconds=seconds), p95=timedelta(seconds=seconds))
+    return SPEC.model_copy(update={"boot": boot})
