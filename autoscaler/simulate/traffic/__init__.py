@@ -1,0 +1,1 @@
+"""Who comes, when, and for how long: traces, read from files or drawn from seeds."""
