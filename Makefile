@@ -11,7 +11,7 @@ PY := .venv/bin/python
 PURE := model policy decide plan review
 GATE := $(if $(ARGS),,$(PURE:%=--cov=autoscaler/%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100)
 
-.PHONY: help setup demo test check format lint types imports policies docs bench chaos package requirements clean
+.PHONY: help setup browser demo test check format lint types imports policies docs bench chaos package requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -19,10 +19,13 @@ help: ## this list
 setup: ## make .venv/ and find or install HAProxy
 	@bash scripts/setup.sh
 
+browser: ## find or install Chromium, too (CHROMIUM=... names another): tests open the simulation's report in it
+	@bash scripts/setup.sh browser
+
 demo: setup ## the whole product on this machine, with embedded components (ARGS=--json)
 	@$(PY) -m autoscaler demo $(ARGS)
 
-test: setup ## the whole test suite, and full coverage of the pure layers (ARGS='-k haproxy': a part of it)
+test: browser ## the whole test suite, and full coverage of the pure layers (ARGS='-k haproxy': a part of it)
 	@$(PY) -m pytest -n auto --dist worksteal $(GATE) $(ARGS)
 
 check: format lint types imports policies docs ## everything that needs no run of the product; use -k to see all findings

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Make this checkout ready: the virtual environment .venv/ and HAProxy. Costs milliseconds when there is nothing to do,
-# and may be interrupted, repeated and run twice at once. PYTHON=... chooses the interpreter; pip's own configuration
-# chooses the index. Root (or sudo) is asked for only when one of the distribution's packages is missing.
+# Make this checkout ready: the virtual environment .venv/ and HAProxy, with the argument `browser` also Chromium. Costs
+# milliseconds when there is nothing to do, and may be interrupted, repeated and run twice at once. PYTHON=... chooses the
+# interpreter, CHROMIUM=... the browser; pip's own configuration chooses the index. Root (or sudo) is asked for only when
+# one of the distribution's packages is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/lib.sh
@@ -26,6 +27,17 @@ venv_fits() {
 }
 
 venv_is_current() { [ "$(head -n 1 "$STAMP" 2>/dev/null)" = "$(fingerprint)" ] && venv_fits; }
+
+# Only tests open a browser, and it is large: whoever runs the demo need not have it.
+browser_is_there() {
+  [ "$1" = browser ] || return 0
+  local candidates=(chromium google-chrome) candidate
+  [ -z "${CHROMIUM:-}" ] || candidates=("$CHROMIUM")
+  for candidate in "${candidates[@]}"; do
+    if command -v "$candidate" >/dev/null; then return; fi
+  done
+  return 1
+}
 
 haproxy_is_there() { command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ]; }
 
@@ -103,8 +115,15 @@ install_haproxy() {
   quietly as_root update-rc.d haproxy disable
 }
 
+# Ubuntu has Chromium as a snap only: there a browser must be at hand, as google-chrome or by CHROMIUM=...
+install_browser() {
+  [ -z "${CHROMIUM:-}" ] || die "CHROMIUM=$CHROMIUM is no program"
+  apt_install chromium
+}
+
 main() {
-  if venv_is_current && haproxy_is_there; then return; fi
+  local extra=${1:-}
+  if venv_is_current && haproxy_is_there && browser_is_there "$extra"; then return; fi
   exec 9<scripts/setup.sh # locking the script itself leaves no lock file behind
   flock --nonblock 9 || { say "waiting for another set-up of this checkout" && flock 9; }
   if ! venv_is_current; then
@@ -112,7 +131,8 @@ main() {
     fill_venv
   fi
   haproxy_is_there || install_haproxy
+  browser_is_there "$extra" || install_browser
   say "ready"
 }
 
-main
+main "$@"
