@@ -1,4 +1,4 @@
-"""Every problem of every file of one run: policies, the tests beside them, and settings."""
+"""Every problem of every file of one run: policies, the tests beside them, settings and traces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from autoscaler.adapters.policy_files import read_text, yaml_files
 from autoscaler.cli.test import is_test, policy_of
@@ -18,6 +20,8 @@ from autoscaler.policy.schema import Policy
 from autoscaler.review.cases import read_suite, scenarios
 from autoscaler.runtime import settings_lint
 from autoscaler.runtime.settings import DEFAULT_PATH, Settings, examine, unsteerable
+from autoscaler.simulate.traffic.load import CSV, load_traffic, read_generator
+from autoscaler.simulate.traffic.schema import Generator
 
 _KEY = re.compile(r"^([a-z0-9_]+):", re.MULTILINE)
 _ELSEWHERE = frozenset({"unset-variable", "unreadable", "no-socket", "no-nodes"})
@@ -30,6 +34,7 @@ class Kind(StrEnum):
     POLICY = "policies"
     TEST = "test files"
     SETTINGS = "settings files"
+    TRACE = "traces"
 
 
 @dataclass(slots=True)
@@ -54,11 +59,12 @@ def check(paths: Sequence[Path], environment: Mapping[str, str]) -> Checked:
                 continue
             known.add(file.resolve())
             try:
-                texts[str(file)] = read_text(file)
+                texts[str(file)] = read_text(file) if file.suffix != CSV else ""  # they can be huge
             except ConfigurationError as error:
                 first += error.problems
     kinds = {file: kind_of(Path(file), text) for file, text in texts.items()}
     found = [*_policies(texts, kinds), *_tests(texts, kinds), *_all_settings(texts, kinds, environment)]
+    found += _traces(texts, kinds)
     order = {file: number for number, file in enumerate(texts)}
     last = len(order)
     found.sort(key=lambda problem: (order.get(problem.file, last), problem.file, problem.line, problem.column))
@@ -66,17 +72,28 @@ def check(paths: Sequence[Path], environment: Mapping[str, str]) -> Checked:
 
 
 def kind_of(file: Path, text: str) -> Kind:
-    """Tell a file by its name if it is a test, and else by which of the two models has more of its keys."""
+    """Tell a file by its name if it is a test or CSV, and else by which model has most of its keys to itself."""
     if is_test(file):
         return Kind.TEST
+    if file.suffix == CSV:
+        return Kind.TRACE
     keys = set(_KEY.findall(text))
-    of_settings, of_policy = keys & (_SETTINGS - _POLICY), keys & (_POLICY - _SETTINGS)
-    if len(of_settings) == len(of_policy):
+    of_settings, of_policy, of_trace = (len(keys & own) for own in (_SETTINGS, _POLICY, _TRACE))
+    if of_trace > max(of_settings, of_policy):
+        return Kind.TRACE
+    if of_settings == of_policy:
         return Kind.SETTINGS if file.name == DEFAULT_PATH.name else Kind.POLICY
-    return Kind.SETTINGS if len(of_settings) > len(of_policy) else Kind.POLICY
+    return Kind.SETTINGS if of_settings > of_policy else Kind.POLICY
 
 
-_SETTINGS, _POLICY = frozenset(Settings.model_fields), frozenset(Policy.model_fields)
+def _own(model: type[BaseModel], *others: type[BaseModel]) -> frozenset[str]:
+    """Return the keys that no other file has at its top."""
+    return frozenset(model.model_fields).difference(*(other.model_fields for other in others))
+
+
+_SETTINGS = _own(Settings, Policy, Generator)
+_POLICY = _own(Policy, Settings, Generator)
+_TRACE = _own(Generator, Settings, Policy)
 
 
 def _of(kind: Kind, texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> dict[str, str]:
@@ -95,6 +112,16 @@ def _tests(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]
         try:
             suite = read_suite(text, file)
             scenarios(suite, policy_of(Path(file), suite))
+        except ConfigurationError as error:
+            found += error.problems
+    return found
+
+
+def _traces(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]:
+    found: list[Problem] = []
+    for file, text in _of(Kind.TRACE, texts, kinds).items():
+        try:
+            load_traffic(Path(file), 0) if Path(file).suffix == CSV else read_generator(text, file, 0)
         except ConfigurationError as error:
             found += error.problems
     return found

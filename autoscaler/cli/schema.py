@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 from autoscaler.policy.schema import Policy
 from autoscaler.review.scenario import PolicyTests
 from autoscaler.runtime.settings import Settings
+from autoscaler.simulate.traffic.schema import Generator
 
 
 class Kind(StrEnum):
@@ -23,9 +24,15 @@ class Kind(StrEnum):
     POLICY = "policy"
     SETTINGS = "settings"
     TEST = "test"
+    TRACE = "trace"
 
 
-MODELS: Mapping[Kind, type[BaseModel]] = {Kind.POLICY: Policy, Kind.SETTINGS: Settings, Kind.TEST: PolicyTests}
+MODELS: Mapping[Kind, type[BaseModel]] = {
+    Kind.POLICY: Policy,
+    Kind.SETTINGS: Settings,
+    Kind.TEST: PolicyTests,
+    Kind.TRACE: Generator,
+}
 _NUMBER = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _WORDS = {"number": _NUMBER, "integer": _NUMBER, "array": {"minLength": "minItems", "maxLength": "maxItems"}}
 
