@@ -63,6 +63,13 @@ def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory
     )
 
 
+def recall(memory: Memory, plan: Plan, outcomes: Sequence[Outcome], now: datetime) -> Memory:
+    """Return what is remembered after a whole cycle, as the live executor leaves it: each save is a revision."""
+    memory = intend(memory, plan, now)
+    memory = settle(memory, outcomes, now) if outcomes else memory
+    return replace(memory, revision=memory.revision + (2 if outcomes else 1))
+
+
 def _change(outcome: Outcome) -> int:
     action, result = outcome.action, outcome.result
     if isinstance(result, Failed):
