@@ -11,6 +11,8 @@ import typer
 from autoscaler.cli.demo import demo
 from autoscaler.cli.explain import explain
 from autoscaler.cli.plan import plan
+from autoscaler.cli.record import record
+from autoscaler.cli.replay import replay
 from autoscaler.cli.reserve import reserve
 from autoscaler.cli.run import run
 from autoscaler.cli.schema import schema
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, schema, status, explain, reserve, demo):
+for command in (run, plan, validate, test, schema, status, explain, record, replay, reserve, demo):
     app.command()(command)
 
 
