@@ -16,7 +16,6 @@ from autoscaler.model.plan import Outcome, Plan
 from autoscaler.model.report import CycleReport
 from autoscaler.plan.planner import plan
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.text import print_policy
 from autoscaler.ports import Senses
 
 
@@ -44,4 +43,4 @@ def run_cycle(senses: Senses, executor: Executor, policy: Policy, memory: Memory
     guarded = plan(decision, view)
     outcomes, kept = executor.execute(guarded, decided, snapshot.taken_at)
     executor.record(policy.group, snapshot.taken_at, heard(view))
-    return CycleReport(snapshot, decision, guarded, outcomes, kept, memory_before=memory, policy=print_policy(policy))
+    return CycleReport(snapshot, decision, guarded, outcomes, kept, memory_before=memory, policy=policy.text)

@@ -268,6 +268,14 @@ class Policy(Record):
         return room.nodes or 0
 
     @cached_property
+    def text(self) -> str:
+        """The policy as one line of JSON; equal policies give equal texts. `policy.text.read_policy` reads it back.
+
+        Defaults are in it, lest a later version has others. Only what is left out, and is nothing, stays left out.
+        """
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+    @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where each node of the group belongs."""
         return tuple(Endpoint(membership.backend, membership.port) for membership in self.load_balancer)

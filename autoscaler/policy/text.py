@@ -5,16 +5,8 @@ from __future__ import annotations
 from autoscaler.policy.schema import Policy
 
 
-def print_policy(policy: Policy) -> str:
-    """Return the policy as one line of JSON; equal policies give equal texts.
-
-    Defaults are in it, lest a later version has others. Only what is left out, and is nothing, stays left out.
-    """
-    return policy.model_dump_json(by_alias=True, exclude_none=True)
-
-
 def read_policy(text: str) -> Policy:
-    """Return the policy that `print_policy` wrote.
+    """Return the policy that `Policy.text` is.
 
     Raises:
         ValueError: the text is no policy of this version.

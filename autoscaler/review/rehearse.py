@@ -12,7 +12,6 @@ from autoscaler.model.report import CycleReport
 from autoscaler.plan.planner import plan
 from autoscaler.policy.document import Document
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.text import print_policy
 from autoscaler.review.cases import Suite, scenarios
 from autoscaler.review.cast import CYCLE, carry_out, change_scene, open_scene
 from autoscaler.review.consistency import Scenario, Stop
@@ -60,7 +59,7 @@ def rehearse(suite: Suite, policy: Policy) -> tuple[Result, ...]:
 
 def _run(scenario: Scenario, policy: Policy, document: Document) -> Result:
     failures: list[Failure] = []
-    for found, report in _Play(scenario, policy, print_policy(policy)).cycles():
+    for found, report in _Play(scenario, policy, policy.text).cycles():
         mistakes = tuple(Mistake(*document.locate(each.path), each.what, each.expected, each.got) for each in found)
         if mistakes:
             failures.append(Failure(report.decision.at - scenario.given.now, mistakes, report))

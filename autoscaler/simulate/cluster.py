@@ -65,23 +65,29 @@ class Life:
 
 @dataclass(slots=True)
 class Incidents:
-    """What went wrong for people in one step. `cut` counts what our own termination did, `lost` what a crash did."""
+    """What went wrong for people in one step.
 
-    refused_viewers: int = 0
-    refused_publishers: int = 0
+    `rejected` counts who was refused for the first time, `cut` whom our own termination cut off, and `waited_s` how
+    long those cut off waited to get in again.
+    """
+
+    rejected: int = 0
     viewers_cut: int = 0
     publishers_cut: int = 0
-    viewers_lost: int = 0
-    publishers_lost: int = 0
     waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody who wants in: a new session, or one that was cut and comes back. `last_step` is its own end."""
+    """Somebody who wants in until `last_step`: who is new, who lost a node, or who was refused and tries again.
+
+    `cut`: by us. `until`: the step in which one who was refused gives up.
+    """
 
     publisher: bool
     last_step: int
+    cut: bool = False
+    until: int | None = None
 
 
 class Cluster:
@@ -98,6 +104,7 @@ class Cluster:
         self._elapsed_s = 0.0
         self._returning: list[Visit] = []
         self._backend = policy.endpoints[0].backend
+        self._patience = int(spec.patience.total_seconds() // step_s)
         self._most = (spec.refuse_cpu - spec.idle_cpu) / 100
 
     def step(self, number: int, arrivals: Iterable[Visit]) -> Incidents:
@@ -110,7 +117,7 @@ class Cluster:
             life.publishers.leave(number)
         returning, self._returning = self._returning, []
         visits = [visit for visit in (*returning, *arrivals) if visit.last_step >= number]
-        self._spread(visits, incidents)
+        self._spread(number, visits, incidents)
         self._tell()
         return incidents
 
@@ -123,23 +130,18 @@ class Cluster:
             if life is not None:
                 incidents.viewers_cut += life.viewers.present
                 incidents.publishers_cut += life.publishers.present
-                self._scatter(life)
+                self._scatter(life, cut=True)
             del self.world.nodes[key]
-        incidents.waited_s = incidents.viewers_cut * self._step_s
         self.world.writes.clear()
         return incidents
 
-    def crash(self, count: int) -> Incidents:
+    def crash(self, count: int) -> None:
         """Let the busiest nodes in service die at once, as hardware does."""
-        incidents = Incidents()
         serving = sorted(self.serving_nodes(), key=lambda node: -self.lives[node.instance.instance_id].load())
         for node in serving[:count]:
             life = self.lives.pop(node.instance.instance_id)
-            incidents.viewers_lost += life.viewers.present
-            incidents.publishers_lost += life.publishers.present
-            self._scatter(life)
+            self._scatter(life, cut=False)
             self._vanish(node)
-        return incidents
 
     def disconnect(self, share: float) -> None:
         """Cut off a share of the viewers of each node, as a broken network between them and us does; they come back."""
@@ -229,27 +231,30 @@ class Cluster:
         }
         return [node for node in self.world.nodes.values() if node.answers and node.instance.ip in up]
 
-    def _spread(self, visits: Sequence[Visit], incidents: Incidents) -> None:
+    def _spread(self, number: int, visits: Sequence[Visit], incidents: Incidents) -> None:
         """Send each to the server with the fewest connections, which refuses whoever it cannot carry.
 
-        AMS goes on passing health checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer
-        goes on sending.
+        Who is refused tries again in every step, for as long as people have patience. AMS goes on passing health
+        checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer goes on sending.
         """
         lives = [self.lives[node.instance.instance_id] for node in self.serving_nodes()]
         heap = [(life.viewers.present + life.publishers.present, number) for number, life in enumerate(lives)]
         heapify(heap)
         for visit in visits:
+            incidents.waited_s += self._step_s if visit.cut and not visit.publisher else 0.0
             life = lives[heap[0][1]] if heap else None
             if life is None or life.load() >= self._most:
-                incidents.refused_viewers += not visit.publisher
-                incidents.refused_publishers += visit.publisher
+                incidents.rejected += visit.until is None
+                until = number + self._patience if visit.until is None else visit.until
+                if number < until:
+                    self._returning.append(Visit(visit.publisher, visit.last_step, visit.cut, until))
                 continue
             (life.publishers if visit.publisher else life.viewers).add(visit.last_step)
             heapreplace(heap, (heap[0][0] + 1, heap[0][1]))
 
-    def _scatter(self, life: Life) -> None:
-        self._returning += [Visit(publisher=True, last_step=last) for last in life.publishers.scatter()]
-        self._returning += [Visit(publisher=False, last_step=last) for last in life.viewers.scatter()]
+    def _scatter(self, life: Life, *, cut: bool) -> None:
+        self._returning += [Visit(publisher=True, last_step=last, cut=cut) for last in life.publishers.scatter()]
+        self._returning += [Visit(publisher=False, last_step=last, cut=cut) for last in life.viewers.scatter()]
 
     def _vanish(self, node: SimulatedNode) -> None:
         """Take a node from EC2 and let the balancer's health check see it."""

@@ -157,8 +157,10 @@ class SimulatedProxyStats:
             if balancer == self.balancer and (backends is None or backend in backends)
         )
         started_at = self.world.haproxy_started_at
-        lines = tuple(self._lines(servers, frozenset(figures)))
-        traffic = (Traffic(f"4242 {started_at.isoformat()}", self.world.now, lines),) if figures else ()
+        traffic: tuple[Traffic, ...] = ()
+        if figures:
+            lines = tuple(self._lines(servers, frozenset(figures)))
+            traffic = (Traffic(f"4242 {started_at.isoformat()}", self.world.now, lines),)
         return Proxy(self.balancer, "2.6.12", 4242, started_at, servers, traffic=traffic)
 
     def _lines(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:

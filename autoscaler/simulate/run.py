@@ -33,6 +33,8 @@ from autoscaler.simulate.timeline import Tick, Timeline, Turn
 from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
 from autoscaler.simulate.world import World
 
+_TOLD_EVERY = 100
+
 FLAP = timedelta(minutes=30)
 """A turn back so soon after the last change is a flap."""
 
@@ -127,8 +129,17 @@ def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step
     return Stage(policy, spec, world, cluster, senses, hands)
 
 
-def play(stage: Stage, traffic: Traffic, step: timedelta, steering: Steering | None = None) -> Played:
-    """Play the whole trace. `steering` is ours unless somebody else's rule is to be measured in the same world."""
+def play(
+    stage: Stage,
+    traffic: Traffic,
+    step: timedelta,
+    steering: Steering | None = None,
+    tell: Callable[[float], object] = abs,
+) -> Played:
+    """Play the whole trace. `steering` is ours unless somebody else's rule is to be measured in the same world.
+
+    `tell` hears now and then, in seconds, how far the trace was played.
+    """
     step_s = step.total_seconds()
     steer = steering or stage.steer
     played = Played(Totals(), Timeline(), _oracle(stage, step_s))
@@ -143,6 +154,8 @@ def play(stage: Stage, traffic: Traffic, step: timedelta, steering: Steering | N
         arrivals: list[Visit] = []
         if waiting is not None and waiting[0] == number:
             arrivals, waiting = waiting[1], next(crowds, None)
+        if number % _TOLD_EVERY == 0:
+            tell(at_s)
         incidents = stage.cluster.step(number, arrivals)
         steered = steer()
         referee.note(at_s, len(arrivals), incidents, steered, stage.cluster.reap())
@@ -175,13 +188,13 @@ class _Referee:
         totals, cluster = self._played.totals, self._stage.cluster
         phases = cluster.phases()
         nodes = sum(phases.values())
-        rejected = lived.refused_viewers + lived.refused_publishers
+        rejected = lived.rejected
         viewers, publishers = cluster.present
         totals.sessions += arrived
         totals.rejected_sessions += rejected
         totals.publishers_cut += ended.publishers_cut
         totals.viewers_cut += ended.viewers_cut
-        totals.disrupted_s += ended.waited_s
+        totals.disrupted_s += lived.waited_s
         totals.breached_s += self._step_s if rejected or cluster.overloaded else 0.0
         totals.node_seconds += nodes * self._step_s
         totals.cost += cluster.price * self._step_s / 3600

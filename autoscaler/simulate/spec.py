@@ -61,6 +61,9 @@ class WorldSpec(Record):
     refuse_cpu: Percent = Field(
         default=75.0, gt=0, le=100, description="from this CPU on a node refuses whoever comes, as AMS does"
     )
+    patience: Duration = Field(
+        default=timedelta(minutes=3), description="how long one who was refused tries again, once a cycle"
+    )
     idle_memory: Percent = Field(default=30.0, ge=0, le=100, description="memory of a node on which nobody is")
 
     def size(self, instance_type: str) -> TypeSpec:

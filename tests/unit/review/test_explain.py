@@ -18,7 +18,6 @@ from autoscaler.model.plan import Drain, Terminate
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, ServerStatus
 from autoscaler.plan.planner import plan
-from autoscaler.policy.text import print_policy
 from autoscaler.review.explain import NodeChoice, choices, explain
 from autoscaler.review.flip import Way
 from tests.support.fleet import LONG_AGO, NOW, PROXY_GAP, node, policy, seasoned, seconds, snapshot
@@ -32,7 +31,7 @@ def report(shot: FleetSnapshot, memory: Memory, **changes: Any) -> CycleReport:
     rules = policy(**changes)
     decision, after = decide(shot, rules, memory)
     planned = plan(decision, View(shot, rules, after))
-    return CycleReport(shot, decision, planned, (), after, memory_before=memory, policy=print_policy(rules))
+    return CycleReport(shot, decision, planned, (), after, memory_before=memory, policy=rules.text)
 
 
 def whys(*nodes: Node, memory: Memory | None = None, cpu: dict[int, float] | None = None, **changes: Any) -> list[str]:

@@ -1,0 +1,51 @@
+"""A part of a trace: from one time to another, as if it began there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Implements `Traffic`. Who was there when the part begins arrives then, for the rest of its time."""
+
+    whole: Traffic
+    from_s: float
+    to_s: float
+
+    @property
+    def name(self) -> str:
+        """The trace's own."""
+        return self.whole.name
+
+    @property
+    def begin(self) -> datetime:
+        """What the clock says when the part begins."""
+        return self.whole.begin + timedelta(seconds=self.from_s)
+
+    @property
+    def length_s(self) -> float:
+        """How long the part is."""
+        return self.to_s - self.from_s
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happens within the part."""
+        inside = [event for event in self.whole.events if self.from_s <= event.at_s < self.to_s]
+        return tuple(replace(event, at_s=event.at_s - self.from_s) for event in inside)
+
+    def chunks(self) -> Iterator[Sessions]:
+        """Yield who is there; nobody who left before, or comes after."""
+        for chunk in self.whole.chunks():
+            if len(chunk) and chunk.start_s[0] >= self.to_s:
+                return
+            ends = chunk.start_s + chunk.duration_s
+            there = (chunk.start_s < self.to_s) & (ends > self.from_s)
+            start = np.maximum(chunk.start_s[there] - self.from_s, 0.0)
+            yield Sessions(start, ends[there] - self.from_s - start, chunk.publisher[there], chunk.stream[there])
