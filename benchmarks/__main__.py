@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import daemon, decide_plan, haproxy_admit, mongo_observe, observe, policies
+from benchmarks.baselines import report as baselines
 from benchmarks.figures import FULL, SHORT, Effort, Figure
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "mongo_observe": mongo_observe.run,
     "policies": policies.run,
     "daemon": daemon.run,
+    "baselines": baselines.run,
 }
 _WIDTH = 120  # of a table that goes to a file
 

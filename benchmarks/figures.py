@@ -13,7 +13,7 @@ from typing import Literal
 class Effort:
     """How much is measured: `nodes` in the cluster, `streams` live on it, `rounds` of each.
 
-    The daemon is watched for `cycles` of `cycle_s` seconds.
+    The daemon is watched for `cycles` of `cycle_s` seconds, and the first `hours` of each trace are played.
     """
 
     nodes: int
@@ -21,10 +21,11 @@ class Effort:
     rounds: int
     cycles: int
     cycle_s: int
+    hours: float
 
 
-FULL = Effort(nodes=1_000, streams=5_000, rounds=15, cycles=8, cycle_s=5)
-SHORT = Effort(nodes=20, streams=50, rounds=2, cycles=2, cycle_s=1)
+FULL = Effort(nodes=1_000, streams=5_000, rounds=15, cycles=8, cycle_s=5, hours=24)
+SHORT = Effort(nodes=20, streams=50, rounds=2, cycles=2, cycle_s=1, hours=0.1)
 """Proves that the benchmarks run. Its figures mean nothing."""
 
 
@@ -53,8 +54,8 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times the floor the value is."""
-        return self.value / self.floor
+        """How many times the floor the value is; 0 where the floor is nothing."""
+        return self.value / self.floor if self.floor else 0.0
 
     @property
     def met(self) -> bool:

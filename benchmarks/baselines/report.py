@@ -1,0 +1,140 @@
+"""The contest as Markdown tables, the best of each column in bold, and as figures with goals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+
+from autoscaler.simulate.measures import Measures
+from benchmarks.baselines.contest import CONTESTANTS, GROUPS, OURS, Bout, contest, traces
+from benchmarks.baselines.fixed import Fixed
+from benchmarks.figures import Effort, Figure, Goal
+
+ORACLE_RATIO = 1.35
+Results = Sequence[tuple[Bout, Measures]]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a contestant made of one trace, or of all. Less is better in each."""
+
+    node_hours: float
+    oracle: float
+    rejected: int
+    slo_minutes: float
+    disrupted: float
+    publishers_cut: int
+    flaps: int
+
+    @property
+    def ratio(self) -> float:
+        """Node-hours by those of the oracle."""
+        return self.node_hours / self.oracle
+
+
+COLUMNS: dict[str, tuple[Callable[[Score], float], str]] = {
+    "node-hours": (lambda score: score.node_hours, ".1f"),
+    "of the oracle's": (lambda score: score.ratio, ".2f"),
+    "rejected": (lambda score: score.rejected, "d"),
+    "SLO minutes": (lambda score: score.slo_minutes, ".0f"),
+    "viewer-minutes cut": (lambda score: score.disrupted, ".0f"),
+    "publishers cut": (lambda score: score.publishers_cut, "d"),
+    "flaps": (lambda score: score.flaps, "d"),
+}
+_ABSENT = {"edge": "publishers cut", "origin": "viewer-minutes cut"}
+"""Nobody publishes to an edge, and nobody watches an origin."""
+
+
+def run(effort: Effort) -> list[Figure]:
+    """Play, print both tables, and return the figures."""
+    results = contest(traces(), effort.hours)
+    found: list[Figure] = []
+    for group in GROUPS:
+        by_trace = scores(results, group)
+        print(f"\n### {group.capitalize()} group\n\n{markdown(by_trace, group)}")
+        found += figures(by_trace, group)
+    return found
+
+
+def scores(results: Results, group: str) -> dict[str, dict[str, Score]]:
+    """Sort a group's results by trace and contestant.
+
+    All of a trace are held against one oracle, the dearest: a run's own oracle leaves out whom that run rejected.
+    """
+    played: dict[str, dict[str, Measures]] = {}
+    for bout, measures in results:
+        if bout.group == group:
+            played.setdefault(measures.trace, {})[bout.contestant] = measures
+    oracles = {trace: max(part.oracle_node_hours for part in parts.values()) for trace, parts in played.items()}
+    return {
+        trace: {name: _score(measures, oracles[trace]) for name, measures in parts.items()}
+        for trace, parts in played.items()
+    }
+
+
+def _score(measures: Measures, oracle: float) -> Score:
+    return Score(
+        node_hours=measures.node_hours,
+        oracle=oracle,
+        rejected=measures.rejected_sessions,
+        slo_minutes=measures.slo_minutes_breached,
+        disrupted=measures.viewer_minutes_disrupted,
+        publishers_cut=measures.publishers_cut,
+        flaps=measures.flaps,
+    )
+
+
+def total(by_trace: Mapping[str, Mapping[str, Score]]) -> dict[str, Score]:
+    """Sum each contestant over all traces."""
+    return {
+        name: Score(
+            *(sum(column) for column in zip(*(astuple(block[name]) for block in by_trace.values()), strict=True))
+        )
+        for name in CONTESTANTS
+    }
+
+
+def markdown(by_trace: Mapping[str, Mapping[str, Score]], group: str) -> str:
+    """Render a group's table: a block of rows for each trace, and one for their sum."""
+    names = [name for name in COLUMNS if name != _ABSENT[group]]
+    lines = [f"| trace | steered by | {' | '.join(names)} |", f"|---|---|{'---:|' * len(names)}"]
+    for trace, block in {**by_trace, "all": total(by_trace)}.items():
+        lines += _rows(trace, block, names)
+    return "\n".join(lines)
+
+
+def _rows(trace: str, block: Mapping[str, Score], names: Iterable[str]) -> list[str]:
+    cells = {name: [name] for name in block}
+    for column in names:
+        read, form = COLUMNS[column]
+        shown = {name: format(read(score), form) for name, score in block.items()}
+        best = min(shown.values(), key=float)
+        differ = len(set(shown.values())) > 1
+        for name, text in shown.items():
+            cells[name].append(f"**{text}**" if differ and text == best else text)
+    return [f"| {trace} | {' | '.join(row)} |" for row in cells.values()]
+
+
+def figures(by_trace: Mapping[str, Mapping[str, Score]], group: str) -> list[Figure]:
+    """Return what is promised of ours, each on the trace where it is kept worst.
+
+    The floor of the node-hours is the oracle; of the others what the best of those that scale does. A fixed size that
+    knows the peak beforehand rejects nobody, and is no rule.
+    """
+    rivals = [name for name in CONTESTANTS if name not in {OURS, Fixed.name}]
+    least = {trace: min(block[name].rejected for name in rivals) for trace, block in by_trace.items()}
+    ours = {trace: block[OURS] for trace, block in by_trace.items()}
+    dear = max(ours, key=lambda trace: ours[trace].ratio)
+    full = max(ours, key=lambda trace: ours[trace].rejected - least[trace])
+    rough = max(ours, key=lambda trace: _harm(ours[trace]))
+    gentlest = min(_harm(by_trace[rough][name]) for name in rivals)
+    return [
+        Figure(f"{group}_node_hours", dear, ours[dear].node_hours, "h", ours[dear].oracle, Goal("ratio", ORACLE_RATIO)),
+        Figure(f"{group}_rejected", full, ours[full].rejected, "sessions", least[full], Goal("value", least[full])),
+        Figure(f"{group}_harm", rough, _harm(ours[rough]), "cut", gentlest, Goal("value", 0)),
+    ]
+
+
+def _harm(score: Score) -> float:
+    """Add up viewer-minutes and publishers: of ours there must be none of either."""
+    return score.disrupted + score.publishers_cut
