@@ -16,6 +16,7 @@ from autoscaler.cli.replay import replay
 from autoscaler.cli.reserve import reserve
 from autoscaler.cli.run import run
 from autoscaler.cli.schema import schema
+from autoscaler.cli.simulate import simulate
 from autoscaler.cli.status import status
 from autoscaler.cli.test import test
 from autoscaler.cli.validate import validate
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, schema, status, explain, record, replay, reserve, demo):
+for command in (run, plan, validate, test, simulate, schema, status, explain, record, replay, reserve, demo):
     app.command()(command)
 
 
