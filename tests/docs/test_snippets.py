@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from autoscaler.adapters.policy_files import policy_files
-from autoscaler.policy.document import parse
+from autoscaler.policy.document import check, parse
 from autoscaler.policy.load import load_policies
 from autoscaler.review.cases import read_suite
 from autoscaler.review.rehearse import rehearse
 from autoscaler.runtime.settings import load_settings
+from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, WorldSpec
 from tests.support.documents import ROOT, Block, blocks, read
 
 KINDS = {"yaml", "json", "haproxy", "sh", "ini", "js"}
@@ -41,10 +42,18 @@ def test_every_block_says_what_it_is() -> None:
     run_by_test_tutorial = [block for block in blocks("yaml") if block.file.name == "tutorial.md"]
     run_by_test_lint = yaml_blocks("lint")
     known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *yaml_blocks("tests")]
-    known += [*run_by_test_lint, *yaml_blocks("settings-lint")]
+    known += [*run_by_test_lint, *yaml_blocks("settings-lint"), *yaml_blocks("world")]
     assert sorted(map(place, blocks("yaml"))) == sorted(map(place, [*known, *run_by_test_tutorial]))
-    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint"}
+    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint", "world"}
     assert {kind for block in known for kind in block.info[1:]} == kinds
+
+
+def test_the_world_that_is_shown_is_the_usual_one() -> None:
+    (block,) = yaml_blocks("world")
+    world = check(WorldSpec, parse(block.text, block.place))
+    assert world.model_copy(update={"types": {}}) == WorldSpec()
+    (size,) = world.types.values()
+    assert (size.viewers, size.publishers) == (size.vcpus * VIEWERS_A_VCPU, size.vcpus * PUBLISHERS_A_VCPU)
 
 
 @pytest.mark.parametrize("block", yaml_blocks("policy"), ids=place)

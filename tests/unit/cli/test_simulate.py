@@ -1,0 +1,94 @@
+"""`autoscaler simulate`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from autoscaler.cli.app import app
+from autoscaler.model.errors import ConfigurationError
+from tests.support.documents import ROOT, first_spans, rows
+from tests.support.policy_text import QUIET
+
+LEVELS = "time,viewers,publishers\n0s,40,1\n10m,300,1\n20m,300,1\n30m,20,0\n"
+SIMULATION = ROOT / "docs/simulation.md"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "edge.yaml").write_text(QUIET)
+    (tmp_path / "levels.csv").write_text(LEVELS)
+    return tmp_path
+
+
+def simulate(files: Path, *options: str, policy: str = "edge.yaml", trace: str = "levels.csv") -> str:
+    arguments = ["simulate", str(files / policy), "--trace", str(files / trace), *options]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def told(files: Path, *options: str) -> dict[str, object]:
+    document: dict[str, object] = json.loads(simulate(files, "--json", *options))
+    return document
+
+
+def test_it_tells_what_came_of_it(files: Path) -> None:
+    found = told(files)
+    assert list(found) == first_spans(rows(SIMULATION, "What it tells"))
+    assert (found["policy"], found["trace"], found["cycles"], found["seed"]) == ("edge", "levels", 180, 1)
+    assert (found["viewer_minutes_disrupted"], found["publishers_cut"], found["max_nodes"]) == (0.0, 0, 3)
+
+
+def test_twice_the_same_is_the_same(files: Path) -> None:
+    first, again, other = told(files), told(files), told(files, "--seed", "2")
+    assert {**first, "wall_s": 0} == {**again, "wall_s": 0}
+    assert first["digest"] != other["digest"]
+
+
+def test_a_part_of_the_trace_is_as_long_as_told(files: Path) -> None:
+    assert told(files, "--from", "10m", "--to", "15m")["cycles"] == 30
+    assert told(files, "--to", "10d", "--cycle", "30s")["cycles"] == 60
+
+
+def test_a_table_has_a_column_a_policy(files: Path) -> None:
+    (files / "edge.yaml").rename(files / "a.yaml")
+    (files / "b.yaml").write_text(QUIET.replace("group: edge", "group: other\nslots: other"))
+    shown = simulate(files, policy="")
+    assert "edge" in shown.splitlines()[0]
+    assert "other" in shown.splitlines()[0]
+    assert len(json.loads(simulate(files, "--json", policy=""))) == 2
+
+
+def test_nodes_are_as_a_world_file_says(files: Path) -> None:
+    (files / "world.yaml").write_text(
+        "types: {c7i.xlarge: {vcpus: 4, viewers: 2000, price: 1}}\nboot: {median: 10s, p95: 20s}\n"
+    )
+    found = told(files, "--world", str(files / "world.yaml"))
+    assert (found["rejected_sessions"], found["cost"]) == (0, pytest.approx(found["node_hours"], abs=0.01))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--from", "40m"], "--from: usage leaves nothing of a trace of 1800 s"),
+        (["--from", "20m", "--to", "10m"], "--from: usage leaves nothing"),
+        (["--cycle", "soon"], "--cycle: usage is not a duration"),
+        (["--cycle", "10ms"], "--cycle: usage is shorter than 1s"),
+        (["--world", "none.yaml"], "none.yaml: unreadable"),
+    ],
+)
+def test_what_cannot_be_is_told(files: Path, options: list[str], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        simulate(files, *options)
+    assert message in str(caught.value)
+
+
+def test_a_wrong_world_is_told_by_its_line(files: Path) -> None:
+    (files / "world.yaml").write_text("types: {c7i.xlarge: {vcpus: 4}}\nbot: {median: 10s}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        simulate(files, "--world", str(files / "world.yaml"))
+    assert "world.yaml:2:1: unknown-key" in str(caught.value)
