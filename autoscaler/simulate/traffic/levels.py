@@ -132,7 +132,7 @@ class _Crowd:
         new = np.empty((3, count), dtype=np.int64)
         if until:
             stay, early, chances = self._ahead.take(count)
-            new[_START] = until - early
+            new[_START] = until if self._publisher else until - early  # a stream's last one may end in this step
             new[_START].sort()
             new[_END] = new[_START] + stay
         else:  # who is there from the first row on came some time before it

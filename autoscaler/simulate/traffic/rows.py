@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[IO[str]]:
 
 @dataclass(slots=True)
 class Complaints:
-    """What is wrong with a file, in its order."""
+    """What is wrong with a file."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
@@ -51,6 +51,7 @@ class Complaints:
 
     def tell(self) -> None:
         """Raise ConfigurationError when there was anything."""
+        self.problems.sort(key=lambda problem: (problem.line, problem.column))
         if self.untold:
             message = f"and {self.untold} more problems like these"
             self.problems.append(Problem(self.file, 0, 0, "more", message))
