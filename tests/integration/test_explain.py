@@ -18,31 +18,19 @@ from autoscaler.adapters.mongo_journal import MongoJournal
 from autoscaler.model.report import CycleReport
 from tests.support.daemon import command, environment
 from tests.support.fleet import policy, seconds
+from tests.support.looking import FOR_GOOD, settings
 from tests.support.places import free_port
 from tests.support.stage import Stage
 
 Explain = Callable[..., CompletedProcess[str]]
 RULE = "cpu adds up to 90; at 60 a node that is 2 nodes"
-SETTINGS = """\
-cluster: live
-mongodb: {{uri: "{uri}", state_database: {database}}}
-haproxy: [{{name: lb1, socket: "unix:/nowhere"}}]
-ec2: {{region: eu-west-1}}
-policies: nowhere
-"""
-
-
-def settings(folder: Path, uri: str, database: str) -> Path:
-    file = folder / "autoscaler.yaml"
-    file.write_text(SETTINGS.format(uri=uri, database=database))
-    return file
 
 
 @pytest.fixture
 def story(mongo_database: Database[Document]) -> list[CycleReport]:
     """Three idle nodes: two cycles in which the window is not over, and one in which a node goes."""
     stage = Stage()
-    journal = MongoJournal(mongo_database, stage.senses.clock)
+    journal = MongoJournal(mongo_database, stage.senses.clock, FOR_GOOD)
     rules = policy(bounds={"min": 2, "max": 5}, scale_in={"stabilization": "10s"}, warm_up="0s")
     nodes = [stage.serving(slot, sessions) for slot, sessions in ((1, 5), (2, 0), (3, 7))]
     reports = []
@@ -113,14 +101,14 @@ def test_what_lacked_and_what_was_not_done_is_told(explain: Explain, mongo_datab
         stage.world.beat(stage.serving(slot), 90.0)
     stage.world.capacity.update({"subnet-a": 0, "subnet-b": 0})
     stage.world.dead.add("mongodb")
-    MongoJournal(mongo_database, stage.senses.clock).cycle(stage.cycle(policy(warm_up="0s")))
+    MongoJournal(mongo_database, stage.senses.clock, FOR_GOOD).cycle(stage.cycle(policy(warm_up="0s")))
     blind = explain()
     assert "  rule    target_tracking:cpu: hold, no fresh value [missing i-" in blind.stdout
     assert "  lacks   mongodb *: " in blind.stdout
     assert "  flip    with nothing missing it would have kept 3 nodes\n" in blind.stdout
     stage.world.dead.clear()
     stage.world.now += seconds(1)
-    MongoJournal(mongo_database, stage.senses.clock).cycle(stage.cycle(policy(warm_up="0s")))
+    MongoJournal(mongo_database, stage.senses.clock, FOR_GOOD).cycle(stage.cycle(policy(warm_up="0s")))
     short = explain()
     assert ": 3 -> 5 nodes (out)\n" in short.stdout
     assert "  step    Launch subnet-b (below_desired): failed, stock_out, " in short.stdout
@@ -132,7 +120,7 @@ def test_groups_are_told_one_after_the_other(
 ) -> None:
     stage = Stage()
     stage.serving(1)
-    journal = MongoJournal(mongo_database, stage.senses.clock)
+    journal = MongoJournal(mongo_database, stage.senses.clock, FOR_GOOD)
     journal.cycle(stage.cycle(policy(group="origin")))
     told = explain().stdout.split("\n\n")
     assert [text.partition(" at ")[0] for text in told] == ["edge", "origin"]

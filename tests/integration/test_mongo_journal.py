@@ -22,6 +22,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.simulate.ports import SimulatedClock
 from autoscaler.simulate.world import World
 from tests.support.logs import captured_log
+from tests.support.looking import FOR_GOOD
 from tests.support.mongo import failing
 from tests.support.records import ACTIONS, NOW, REPORT, node, report
 
@@ -34,7 +35,7 @@ def only(database: Database[Document]) -> dict[str, Any]:
 
 
 def test_a_cycle_comes_back_byte_for_byte(mongo_database: Database[Document]) -> None:
-    MongoJournal(mongo_database, CLOCK).cycle(REPORT)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(REPORT)
     read = MongoJournalReader(mongo_database).latest("edge")
     assert read == REPORT
     assert json.dumps(to_plain(read)) == json.dumps(to_plain(REPORT))
@@ -42,13 +43,13 @@ def test_a_cycle_comes_back_byte_for_byte(mongo_database: Database[Document]) ->
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: type(action).__name__)
 def test_the_whole_step_is_known_before_it_is_taken(mongo_database: Database[Document], action: Action) -> None:
-    MongoJournal(mongo_database, CLOCK).intent("edge", action)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).intent("edge", action)
     assert from_plain(Action, only(mongo_database)["step"]) == action
 
 
 def test_a_thousand_nodes_fit_many_times_over(mongo_database: Database[Document]) -> None:
     big = report(tuple(node(number) for number in range(1000)))
-    MongoJournal(mongo_database, CLOCK).cycle(big)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(big)
     row = only(mongo_database)
     assert unpack_report(row) == replace(big, policy="")
     assert len(bson.encode(row)) < 16 * 2**20 / 20
@@ -67,7 +68,7 @@ def test_another_retention_takes_the_place_of_the_former(mongo_database: Databas
 
 
 def test_an_index_that_cannot_be_made_is_tried_again(mongo_uri: str, mongo_database: Database[Document]) -> None:
-    journal = MongoJournal(mongo_database, CLOCK)
+    journal = MongoJournal(mongo_database, CLOCK, FOR_GOOD)
     with failing(mongo_uri, "createIndexes", errorCode=13), pytest.raises(ActionError):
         journal.intent("edge", ACTIONS[0])
     journal.intent("edge", ACTIONS[0])
@@ -77,7 +78,7 @@ def test_an_index_that_cannot_be_made_is_tried_again(mongo_uri: str, mongo_datab
 def test_an_intent_that_a_majority_does_not_have_stops_the_step(
     mongo_uri: str, mongo_database: Database[Document]
 ) -> None:
-    journal = MongoJournal(mongo_database, CLOCK)
+    journal = MongoJournal(mongo_database, CLOCK, FOR_GOOD)
     lagging = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
     with failing(mongo_uri, "insert", writeConcernError=lagging), pytest.raises(ActionError) as refused:
         journal.intent("edge", ACTIONS[0])
@@ -86,7 +87,7 @@ def test_an_intent_that_a_majority_does_not_have_stops_the_step(
 
 def test_a_lost_cycle_is_told_in_the_log(mongo_uri: str, mongo_database: Database[Document]) -> None:
     with captured_log() as log, failing(mongo_uri, "insert", errorCode=112):
-        MongoJournal(mongo_database, CLOCK).cycle(REPORT)
+        MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(REPORT)
     told = json.loads(log.getvalue())
     assert (told["event"], told["lost"], told["group"], told["level"]) == (
         "journal_unavailable", "cycle", "edge", "warning",
@@ -106,13 +107,13 @@ def test_a_lost_cycle_is_told_in_the_log(mongo_uri: str, mongo_database: Databas
     ],
 )
 def test_what_is_no_cycle_is_not_replayed(mongo_database: Database[Document], damage: dict[str, Any]) -> None:
-    MongoJournal(mongo_database, CLOCK).cycle(REPORT)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(REPORT)
     with pytest.raises(ObservationError, match="journal"):
         unpack_report({**only(mongo_database), **damage})
 
 
 def test_an_intent_holds_no_report(mongo_database: Database[Document]) -> None:
-    MongoJournal(mongo_database, CLOCK).intent("edge", ACTIONS[0])
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).intent("edge", ACTIONS[0])
     with pytest.raises(ObservationError, match="damaged"):
         unpack_report(only(mongo_database))
 
@@ -124,7 +125,7 @@ def begun(after: float, policy: str = REPORT.policy, group: str = "edge") -> Cyc
 
 
 def test_a_cycle_is_found_by_a_time_in_it(mongo_database: Database[Document]) -> None:
-    journal, reader = MongoJournal(mongo_database, CLOCK), MongoJournalReader(mongo_database)
+    journal, reader = MongoJournal(mongo_database, CLOCK, FOR_GOOD), MongoJournalReader(mongo_database)
     cycles = [begun(0), begun(5), begun(10)]
     for each in (*cycles, begun(7, group="origin")):
         journal.cycle(each)
@@ -140,7 +141,7 @@ def test_a_cycle_is_found_by_a_time_in_it(mongo_database: Database[Document]) ->
 
 
 def test_the_journal_names_its_groups(mongo_database: Database[Document]) -> None:
-    journal, reader = MongoJournal(mongo_database, CLOCK), MongoJournalReader(mongo_database)
+    journal, reader = MongoJournal(mongo_database, CLOCK, FOR_GOOD), MongoJournalReader(mongo_database)
     journal.intent("someone", ACTIONS[0])  # a step without a cycle explains nothing
     with pytest.raises(ObservationError, match="no cycle is in the journal of"):
         reader.groups()
@@ -153,7 +154,7 @@ def test_a_span_is_read_in_order_over_all_pages(
     mongo_database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo_journal, "_PAGE", 2)
-    journal, reader = MongoJournal(mongo_database, CLOCK), MongoJournalReader(mongo_database)
+    journal, reader = MongoJournal(mongo_database, CLOCK, FOR_GOOD), MongoJournalReader(mongo_database)
     cycles = [begun(after) for after in (4, 0, 1, 2, 3)]
     for each in cycles:
         journal.cycle(each)
@@ -163,7 +164,7 @@ def test_a_span_is_read_in_order_over_all_pages(
 
 
 def test_a_policy_is_stored_once_and_again_while_it_stays_in_force(mongo_database: Database[Document]) -> None:
-    journal, reader = MongoJournal(mongo_database, CLOCK), MongoJournalReader(mongo_database)
+    journal, reader = MongoJournal(mongo_database, CLOCK, FOR_GOOD), MongoJournalReader(mongo_database)
     day = timedelta(days=1).total_seconds()
     for each in (begun(0), begun(day - 1), begun(day), begun(day + 1, policy="{}")):
         journal.cycle(each)
@@ -175,17 +176,20 @@ def test_a_policy_is_stored_once_and_again_while_it_stays_in_force(mongo_databas
     assert [each.policy for each in reader.between("edge", NOW, NOW + timedelta(days=2))] == [REPORT.policy] * 3 + [
         "{}"
     ]
-    assert mongo_database.policies.index_information()["at_1"]["expireAfterSeconds"] == 16 * 86_400
+    assert (
+        mongo_database.policies.index_information()["at_1"]["expireAfterSeconds"]
+        == (FOR_GOOD + timedelta(days=2)).total_seconds()
+    )
 
 
 def test_a_cycle_outlives_a_policy_that_is_lost(mongo_database: Database[Document]) -> None:
-    MongoJournal(mongo_database, CLOCK).cycle(REPORT)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(REPORT)
     mongo_database.policies.delete_many({})
     assert MongoJournalReader(mongo_database).latest("edge") == replace(REPORT, policy="")
 
 
 def test_a_journal_that_cannot_be_read_says_so(mongo_uri: str, mongo_database: Database[Document]) -> None:
-    MongoJournal(mongo_database, CLOCK).cycle(REPORT)
+    MongoJournal(mongo_database, CLOCK, FOR_GOOD).cycle(REPORT)
     reader = MongoJournalReader(mongo_database)
     with failing(mongo_uri, "find", errorCode=13), pytest.raises(ObservationError, match="lacks a permission"):
         reader.latest("edge")
