@@ -56,7 +56,7 @@ def new_file(path: Path) -> Iterator[Callable[[str], object]]:
     part = path.with_name(f"{path.name}.part")
     try:
         with _open(part, "w", compressed=path.suffix == ".xz") as file:
-            yield lambda text: file.write(text.encode("ascii"))
+            yield lambda text: file.write(text.encode())
         part.replace(path)
     except OSError as error:
         problem = Problem(str(path), 0, 0, "unwritable", error.strerror or str(error))

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
 from autoscaler.cli.options import AsJson
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -22,6 +24,7 @@ from autoscaler.policy.document import check, parse
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.units import parse_duration
+from autoscaler.report.page import render
 from autoscaler.simulate.excerpt import Excerpt
 from autoscaler.simulate.measures import Measures, measure
 from autoscaler.simulate.run import Played, play, set_stage
@@ -38,6 +41,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     cycle: Annotated[str, typer.Option(help="How often to decide.")] = "10s",
     begin: Annotated[str, typer.Option("--from", help="Where in the trace to begin, such as 18h.")] = "0s",
     end: Annotated[str | None, typer.Option("--to", help="Where to end; else where the trace ends.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with plots.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -48,8 +52,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     spec = WorldSpec() if world is None else check(WorldSpec, parse(read_text(world), str(world)))
     texts = {str(file): read_text(file) for path in policies for file in policy_files(path)}
     traffic = _part(load_traffic(trace, seed), begin, end)
-    results = [_run(policy, traffic, spec, seed, step) for policy in load_policies(texts)]
-    measures = [found for found, _ in results]
+    found = load_policies(texts)
+    if html and len(found) > 1:
+        raise _usage("--html", f"shows one policy, and these are {len(found)}")
+    with new_file(html) if html else nullcontext() as write:  # before a long run it is known that it can be written
+        results = [_run(policy, traffic, spec, seed, step) for policy in found]
+        measures = [measured for measured, _ in results]
+        if write:
+            write(render(results[0][1], measures[0], "\n".join(texts.values())))
     if as_json:
         documents = [found.plain() for found in measures]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=2))
