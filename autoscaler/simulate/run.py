@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 from math import ceil
@@ -115,17 +115,34 @@ class Silent:
 
 
 def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: timedelta) -> Stage:
-    """Build the world as it is when the trace begins: `bounds.min` nodes in service, and nobody there."""
+    """Build the world as it is when the trace begins, with as many nodes as the policy has for those who come at once.
+
+    They are in service since long ago, and nobody is on them yet.
+    """
+    number, first = next(_by_step(traffic, step.total_seconds(), policy.role), (0, []))
+    nodes, wanted = 0, policy.bounds.min
+    while wanted > nodes:  # whoever finds no room is not seen, so it takes some looks
+        nodes = wanted
+        stage = _build(policy, traffic, spec, seed, step, nodes)
+        stage.cluster.step(0, first if number == 0 else [])
+        wanted = stage.steer().desired
+    return _build(policy, traffic, spec, seed, step, nodes)
+
+
+def _build(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: timedelta, nodes: int) -> Stage:
     world = World(now=traffic.begin, haproxy_started_at=traffic.begin - timedelta(days=30))
     world.vcpus = {name: spec.size(name).vcpus for name in {*policy.launch.types, *spec.types, "c5.xlarge"}}
-    begin(policy, spec, world, policy.bounds.min)
+    begin(policy, spec, world, nodes)
     cluster = Cluster(world, policy, spec, seed, step.total_seconds())
     fleet, history = SimulatedFleet(world), SimulatedHistory()
     senses = Senses(
         SimulatedClock(world), fleet, SimulatedNodeLoads(world), (SimulatedProxyStats(world),), SimulatedProbe(world),
         history=history, bookings=SimulatedBookings(world),
     )  # fmt: skip
-    hands = Hands(fleet, SimulatedProxyControl(world), SimulatedMemoryStore(), Silent(), history)
+    store = SimulatedMemoryStore()
+    admitted = {key: node.instance.launched_at for key, node in world.nodes.items()}
+    store.save(policy.group, replace(store.load(policy.group), admitted=admitted, looked_at=traffic.begin - step))
+    hands = Hands(fleet, SimulatedProxyControl(world), store, Silent(), history)
     return Stage(policy, spec, world, cluster, senses, hands)
 
 

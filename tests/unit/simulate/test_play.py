@@ -162,3 +162,10 @@ def test_whom_we_cut_waits_and_the_wait_is_counted() -> None:
     totals = play(stage, people, STEP, steer).totals
     assert (len(ended), totals.viewers_cut, totals.rejected_sessions) == (1, 30, 0)
     assert totals.disrupted_s == 30 * 10  # each came back one step later
+
+
+def test_it_begins_with_the_nodes_that_the_policy_has_for_those_who_are_there() -> None:
+    found = played(Told([(450, 0, 3600, False)]))
+    assert (found.timeline.points[0].serving, found.totals.rejected_sessions, found.timeline.turns) == (5, 0, [])
+    bounded = played(Told([(450, 0, 3600, False)]), rules(bounds={"min": 1, "max": 3}))
+    assert bounded.timeline.points[0].serving == 3
