@@ -43,7 +43,7 @@ imports: setup
 	@.venv/bin/lint-imports --no-cache
 
 policies: setup
-	@$(PY) -m autoscaler validate --strict policies
+	@$(PY) -m autoscaler validate --strict policies policies/traces
 	@$(PY) -m autoscaler validate --strict autoscaler/demo/policies
 	@$(PY) -m autoscaler test policies
 

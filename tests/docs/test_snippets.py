@@ -42,9 +42,10 @@ def test_every_block_says_what_it_is() -> None:
     run_by_test_tutorial = [block for block in blocks("yaml") if block.file.name == "tutorial.md"]
     run_by_test_lint = yaml_blocks("lint")
     known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *yaml_blocks("tests")]
-    known += [*run_by_test_lint, *yaml_blocks("settings-lint"), *yaml_blocks("world")]
+    run_by_test_traces = yaml_blocks("trace")
+    known += [*run_by_test_lint, *run_by_test_traces, *yaml_blocks("settings-lint"), *yaml_blocks("world")]
     assert sorted(map(place, blocks("yaml"))) == sorted(map(place, [*known, *run_by_test_tutorial]))
-    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint", "world"}
+    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint", "world", "trace"}
     assert {kind for block in known for kind in block.info[1:]} == kinds
 
 

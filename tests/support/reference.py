@@ -1,4 +1,4 @@
-"""The reference of a policy's keys, written from the JSON Schema that editors are given."""
+"""The references of a policy's and a trace's keys, written from the JSON Schema that editors are given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from autoscaler.cli.schema import Kind, json_schema
 from autoscaler.policy.signals import GROUP_SOURCES, PER_NODE_SOURCES
 
-_NOTE = "written by `UPDATE=1 make docs` from the models in autoscaler/policy"
+_NOTE = "written by `UPDATE=1 make docs` from the models in autoscaler/"
 
 PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$": "name",
@@ -46,12 +46,25 @@ class Key:
 
 def updated(text: str) -> str:
     """The document with its generated tables as they should be."""
-    keys = ["| key | type | default | meaning |", "|---|---|---|---|", *(key.row() for key in policy_keys())]
+    keys = _table(policy_keys())
     sources = ["| source | value | of |", "|---|---|---|"]
     sources += [f"| `{source}` | {meaning} | each node |" for source, meaning in PER_NODE_SOURCES.items()]
     sources += [f"| `{source}` | {meaning} | the whole cluster |" for source, meaning in GROUP_SOURCES.items()]
-    for name, lines in {"keys": keys, "sources": sources}.items():
-        begin, end = f"<!-- {name}: {_NOTE} -->\n", f"<!-- /{name} -->"
+    return _filled(text, {"keys": keys, "sources": sources}, f"{_NOTE}policy")
+
+
+def updated_traces(text: str) -> str:
+    """The document of traces with its generated table as it should be."""
+    return _filled(text, {"keys": _table(trace_keys())}, f"{_NOTE}simulate/traffic")
+
+
+def _table(keys: list[Key]) -> list[str]:
+    return ["| key | type | default | meaning |", "|---|---|---|---|", *(key.row() for key in keys)]
+
+
+def _filled(text: str, tables: dict[str, list[str]], note: str) -> str:
+    for name, lines in tables.items():
+        begin, end = f"<!-- {name}: {note} -->\n", f"<!-- /{name} -->"
         if (text.count(begin), text.count(end)) != (1, 1):
             raise ValueError(f"the document needs both marks of its {name} once")
         before, rest = text.split(begin)
@@ -61,6 +74,11 @@ def updated(text: str) -> str:
 
 def policy_keys() -> list[Key]:
     schema = json_schema(Kind.POLICY)
+    return list(_keys(schema, schema["$defs"], ""))
+
+
+def trace_keys() -> list[Key]:
+    schema = json_schema(Kind.TRACE)
     return list(_keys(schema, schema["$defs"], ""))
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from autoscaler.cli.app import app
 from autoscaler.cli.check import Kind, kind_of
 from tests.support.policy_text import QUIET
+from tests.support.traffic import GENERATOR
 
 SETTINGS = """\
 cluster: live-eu
@@ -56,6 +57,10 @@ def lines(folder: Path, *options: str, **texts: str) -> tuple[int, list[str]]:
         ("edge.yaml", "group: a\ncluster: b\n", Kind.POLICY),
         ("edge.yaml", f"cluster: 1\n{QUIET}", Kind.POLICY),
         ("edge.test.yaml", SETTINGS, Kind.TEST),
+        ("edge.yaml", GENERATOR, Kind.TRACE),
+        ("autoscaler.yaml", "trace: t\n", Kind.TRACE),
+        ("edge.yaml", f"trace: t\n{QUIET}", Kind.POLICY),
+        ("edge.csv", QUIET, Kind.TRACE),
         ("edge.yaml", TESTS, Kind.POLICY),  # the daemon would take it for one
     ],
 )
@@ -85,6 +90,17 @@ def test_every_problem_of_every_kind_is_told_in_one_run(tmp_path: Path) -> None:
         ["edge.yaml:4:1:", "bounds"],
         ["origin.yaml:3:1:", "unknown-key"],
     ]
+
+
+def test_traces_are_checked_and_counted(tmp_path: Path) -> None:
+    recorded = tmp_path / "day.csv"
+    recorded.write_text("time,viewers,publishers\n0,1,1\n60,x,1\n")
+    (tmp_path / "small.yaml").write_text(GENERATOR)
+    assert validate(tmp_path).stdout == "1 traces are valid\n"
+    assert validate(tmp_path, recorded).stdout.startswith(f"{recorded}:3:4: value viewers is 'x'")
+    (tmp_path / "small.yaml").write_text(GENERATOR + "surges: [{at: 3h, viewers: 0}]\n")
+    assert validate(tmp_path).stdout.startswith(f"{tmp_path}/small.yaml:7:19: greater-than-equal")
+    assert validate(tmp_path / "gone.csv").stdout == f"{tmp_path}/gone.csv: unreadable No such file or directory\n"
 
 
 @pytest.mark.parametrize("break_it", ["cluster: [", "- a list", ""])
