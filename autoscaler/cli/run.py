@@ -17,6 +17,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.handover import left_behind
 from autoscaler.runtime.preflight import PoliciesInForce, preflight
+from autoscaler.runtime.score import Scoreboard
 from autoscaler.runtime.settings import Settings, load_settings
 from autoscaler.runtime.signals import Signals, caught
 from autoscaler.runtime.web.room import open_room
@@ -36,8 +37,11 @@ def run(
         # A single cycle is over before anybody could have told it anything.
         web = None if once else settings.web
         with watching(settings) as base, open_room(web, base.window, dry_run=dry_run):
-            daemon = (_dry if dry_run else _live)(settings, base, signals)
+            scores = Scoreboard()
+            daemon = _dry(settings, base, signals, scores) if dry_run else _live(settings, base, signals)
             code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)
+            if not once:  # a single cycle says all there is to say itself
+                scores.end()
     raise typer.Exit(code)
 
 
@@ -54,7 +58,7 @@ def _live(settings: Settings, base: Watching, signals: Signals) -> Daemon:
     return Daemon(base.senses, hands.executor, hands.hands.store, in_force, hands.hands.journal.cycle, signals)
 
 
-def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
+def _dry(settings: Settings, base: Watching, signals: Signals, scores: Scoreboard) -> Daemon:
     memories, journal = KeptMemory(base.memories), StructlogJournal()
 
     def publish(report: CycleReport) -> None:
@@ -62,6 +66,7 @@ def _dry(settings: Settings, base: Watching, signals: Signals) -> Daemon:
         for outcome in report.outcomes:
             journal.outcome(report.decision.group, outcome)
         journal.cycle(report)
+        scores.add(report)
 
     return Daemon(base.senses, DryRunExecutor(), memories, _in_force(settings, base, None), publish, signals)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -21,16 +22,31 @@ Publish = Callable[[CycleReport], None]
 
 
 class KeptMemory:
-    """A dry run's memory: begins with what the daemon remembers, and is kept in this process only."""
+    """A dry run's memory: begins with what the live daemon remembers, and is kept in this process only.
+
+    What was really done only the live daemon knows, so that part is its own in each cycle: a node that it drains is not
+    one of ours that fell out of service.
+    """
 
     def __init__(self, reader: MemoryReader) -> None:
-        """Read through `reader` once for each group."""
+        """Read through `reader`."""
         self._reader = reader
         self._kept: dict[str, Memory] = {}
 
     def load(self, group: str) -> Memory:
-        """Return what was kept, or else what the live daemon remembers."""
-        return self._kept.get(group) or self._reader.load(group)
+        """Return what was kept, with what the live daemon did; while that cannot be read, with what it last had done.
+
+        Raises:
+            ObservationError: nothing was kept yet, and the live daemon's memory cannot be read.
+        """
+        kept = self._kept.get(group)
+        try:
+            live = self._reader.load(group)
+        except ObservationError:
+            if kept is None:
+                raise
+            return kept
+        return replace(kept, drains=live.drains, launches=live.launches, events=live.events) if kept else live
 
     def keep(self, report: CycleReport) -> None:
         """Keep a cycle's memory for the next."""

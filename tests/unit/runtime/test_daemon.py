@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,14 @@ import pytest
 
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
-from autoscaler.model.memory import Memory
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
 from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.preflight import PoliciesInForce
+from autoscaler.runtime.score import EVERY, Scoreboard
 from autoscaler.runtime.signals import Signals
-from tests.support.fleet import policy
+from tests.support.fleet import NOW, policy
 from tests.support.logs import captured_log
 from tests.support.stage import Stage
 
@@ -264,8 +265,49 @@ def test_a_dry_run_begins_with_the_daemons_memory_and_keeps_its_own(rig: Rig) ->
     kept = KeptMemory(rig.stage.store)
     rig.stage.store.save("edge", Memory())
     assert kept.load("edge").revision == 1
-    report = rig.daemon.cycle()[0]
+    report = replace(rig.daemon.cycle()[0], memory=Memory(recommendations=(Recommendation(NOW, 4),)))
     kept.keep(report)
     rig.stage.store.memories.clear()
     assert kept.load("edge") == report.memory
     assert kept.load("other").revision == 0
+
+
+def test_a_dry_run_knows_what_the_live_daemon_did_and_nothing_else_of_it(rig: Rig) -> None:
+    kept = KeptMemory(rig.stage.store)
+    with pytest.raises(ObservationError):
+        _without_store(rig, kept)
+    own = Memory(recommendations=(Recommendation(NOW, 4),), drains={"i-9": DrainRecord(NOW)})
+    kept.keep(replace(rig.daemon.cycle()[0], memory=own))
+    launch = LaunchRecord("t", "subnet-a", "c5.xlarge", 1, NOW)
+    live = Memory(drains={"i-1": DrainRecord(NOW)}, launches=(launch,), events=(ScaleEvent(NOW, 1),))
+    rig.stage.store.memories["edge"] = replace(live, recommendations=(Recommendation(NOW, 9),))
+    assert kept.load("edge") == replace(live, recommendations=own.recommendations)
+    assert _without_store(rig, kept) == own
+
+
+def _without_store(rig: Rig, kept: KeptMemory) -> Memory:
+    rig.stage.store.available = False
+    try:
+        return kept.load("edge")
+    finally:
+        rig.stage.store.available = True
+
+
+def test_a_score_is_told_now_and_then_and_in_the_end(rig: Rig, log: io.StringIO) -> None:
+    board = Scoreboard()
+    report = rig.daemon.cycle()[0]
+    for number in range(EVERY + 1):
+        at = NOW + timedelta(seconds=5 * number)
+        board.add(replace(report, decision=replace(report.decision, at=at)))
+    board.add(replace(report, decision=replace(report.decision, group="origin")))
+    board.end()
+    told = events(log, "dry_run_score")
+    assert [(each["group"], each["cycles"], each["final"]) for each in told] == [
+        ("edge", EVERY, False), ("edge", EVERY + 1, True), ("origin", 1, True),
+    ]  # fmt: skip
+    assert told[1]["hours"] == round(EVERY * 5 / 3600, 4)
+
+
+def test_without_a_dry_run_there_is_no_score(log: io.StringIO) -> None:
+    Scoreboard().end()
+    assert log.getvalue() == ""
