@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -55,12 +55,16 @@ class Browser:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._open = ExitStack()
         self._numbers = count(1)
         self.errors: list[str] = []
         self.requests: list[str] = []
         try:
             port, path = until(self._address, "Chromium tells no address").split()
-            self._socket = connect(f"ws://127.0.0.1:{port}{path}", proxy=None, max_size=None, open_timeout=DEADLINE_S)
+            at = f"ws://127.0.0.1:{port}{path}"
+            self._socket = self._open.enter_context(
+                connect(at, proxy=None, max_size=None, open_timeout=DEADLINE_S, close_timeout=1)
+            )
             self._session = ""
             (target,) = [t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page"]
             attached = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
@@ -68,7 +72,7 @@ class Browser:
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.send(f"{domain}.enable")
         except BaseException:
-            self._end()
+            self.close()
             raise
 
     def _address(self) -> str:
@@ -170,11 +174,8 @@ class Browser:
 
     def close(self) -> None:
         """End it, with all its processes."""
-        with suppress(Exception):
-            self._socket.close()
-        self._end()
-
-    def _end(self) -> None:
+        with suppress(Exception):  # whatever the socket's end says: the process ends now
+            self._open.close()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(DEADLINE_S)
