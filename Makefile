@@ -7,7 +7,8 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(PATH):/usr/sbin:/sbin
 
 PY := .venv/bin/python
-# The pure layers are covered in every line and branch by the whole suite; a part of it (ARGS) need not reach that.
+# The pure layers are covered in every line and branch by the tests of parts (tests/support/trace.py says which do not
+# count); a part of the suite (ARGS) need not reach that.
 PURE := model policy decide plan review
 GATE := $(if $(ARGS),,$(PURE:%=--cov=autoscaler/%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100)
 

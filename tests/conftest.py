@@ -11,7 +11,7 @@ from hypothesis import settings
 settings.register_profile("calm", deadline=None)
 settings.load_profile("calm")
 
-pytest_plugins = ["tests.support.mongo", "tests.support.ec2"]
+pytest_plugins = ["tests.support.mongo", "tests.support.ec2", "tests.support.trace"]
 
 
 @pytest.hookimpl(optionalhook=True)

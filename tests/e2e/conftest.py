@@ -12,6 +12,11 @@ from tests.support.cluster import Cluster, cluster
 from tests.support.ec2 import count_unchecked
 
 
+@pytest.fixture(autouse=True)
+def _untraced(untraced: None) -> None:
+    """Run each test without coverage's tracer, which slows real components down."""
+
+
 @pytest.fixture
 def rig(emulator: moto_fixtures.Server, mongo_uri: str, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of this test's own, on a MongoDB that all tests share."""

@@ -48,6 +48,8 @@ from tests.support.generated import (
 )
 from tests.support.generated import rules as generated_rules
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 ages = st.integers(0, 20_000).map(lambda s: NOW - timedelta(seconds=s))
 recent = st.sampled_from([*[NOW] * 6, NOW - timedelta(seconds=15), LONG_AGO])
 statuses = st.sampled_from([*[ServerStatus.UP] * 30, None, *ServerStatus])

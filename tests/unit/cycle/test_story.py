@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from autoscaler.model.snapshot import InstanceState, ServerStatus
 from autoscaler.simulate.world import SimulatedNode
 from tests.support.fleet import BACKEND, policy, seconds
 from tests.support.stage import Stage
+
+pytestmark = pytest.mark.usefixtures("untraced")
 
 RULES = policy(
     bounds={"min": 1, "max": 5},
