@@ -136,7 +136,7 @@ class Daemon:
             self._log.warning("cycle_late")
             return
         self._failed_in_a_row += 1
-        if self._failed_in_a_row >= give_up_after:
+        if self._failed_in_a_row == give_up_after:  # a cycle that had begun by then may fail, too
             self._exit_code = trouble.exit_code if isinstance(trouble, AutoscalerError) else 1
             self._log.error("giving_up", failed_in_a_row=self._failed_in_a_row, exit_code=self._exit_code)
             self._signals.stop.set()
