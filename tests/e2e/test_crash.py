@@ -103,6 +103,7 @@ def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Clu
 
 
 def test_of_two_daemons_one_loses_and_nothing_is_doubled(rig: Cluster) -> None:
+    rig.write_settings(give_up_after=10_000)  # in step with each other, one of them may lose many times in a row
     rig.write_policy(bounds={"min": 2, "max": 3})
     fault = {"action": "RunInstances", "match": {"DryRun": ""}, "hang": FOR_EVER_S, "after": True}
     rig.emulator.steer(faults=[fault])
