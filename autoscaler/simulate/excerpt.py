@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
 
 
@@ -49,3 +50,12 @@ class Excerpt:
             there = (chunk.start_s < self.to_s) & (ends > self.from_s)
             start = np.maximum(chunk.start_s[there] - self.from_s, 0.0)
             yield Sessions(start, ends[there] - self.from_s - start, chunk.publisher[there], chunk.stream[there])
+
+
+def part(traffic: Traffic, from_s: float, to_s: float | None) -> Traffic:
+    """Return the part of a trace between two times, or all of it; raises ConfigurationError when nothing is left."""
+    end_s = traffic.length_s if to_s is None else min(traffic.length_s, to_s)
+    if from_s >= end_s:
+        message = f"leaves nothing of {traffic.name}, a trace of {traffic.length_s:g} s"
+        raise ConfigurationError([Problem("--from", 0, 0, "usage", message)])
+    return traffic if (from_s, end_s) == (0, traffic.length_s) else Excerpt(traffic, from_s, end_s)

@@ -83,7 +83,10 @@ class Played:
 
 @dataclass
 class Stage:
-    """A group in a made-up cluster, with everything that a cycle reads and writes through."""
+    """A group in a made-up cluster, with everything that a cycle reads and writes through.
+
+    `observer`, when there is one, is shown the report of every cycle of ours.
+    """
 
     policy: Policy
     spec: WorldSpec
@@ -91,11 +94,14 @@ class Stage:
     cluster: Cluster
     senses: Senses
     hands: Hands
+    observer: Callable[[CycleReport], object] | None = None
 
     def steer(self) -> Steered:
         """Run one cycle of ours."""
         memory = self.hands.store.load(self.policy.group)
         report = run_cycle(self.senses, LiveExecutor(self.senses, self.hands), self.policy, memory)
+        if self.observer:
+            self.observer(report)
         decision = report.decision
         reasons = tuple((reason.code, reason.detail) for reason in decision.reasons)
         return Steered(decision.desired, decision.direction.value, reasons)

@@ -74,7 +74,7 @@ def test_nodes_are_as_a_world_file_says(files: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--from", "40m"], "--from: usage leaves nothing of a trace of 1800 s"),
+        (["--from", "40m"], "--from: usage leaves nothing of levels, a trace of 1800 s"),
         (["--from", "20m", "--to", "10m"], "--from: usage leaves nothing"),
         (["--cycle", "soon"], "--cycle: usage is not a duration"),
         (["--cycle", "10ms"], "--cycle: usage is shorter than 1s"),
