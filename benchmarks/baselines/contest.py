@@ -1,8 +1,8 @@
 """Ours against theirs: each shipped trace, steered by each rule, in the same simulated cluster.
 
 A cluster has two groups, edges and origins, as Ant Media's template for AWS has: ours are steered by the shipped
-policies, theirs both by the same rule. All begin with the nodes that carry whoever is there at the trace's begin, but
-the fixed size, which has those of its peak from the first moment to the last.
+policies, theirs both by the same rule. All begin with the nodes that our policy has for whoever is there at the trace's
+begin, but the fixed size, which has those of its peak from the first moment to the last.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
+import numpy as np
+
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Bounds, Policy
+from autoscaler.simulate.excerpt import part
 from autoscaler.simulate.measures import Measures, measure
-from autoscaler.simulate.run import Stage, play, set_stage
+from autoscaler.simulate.run import Stage, Steering, play, set_stage
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.load import load_traffic
 from autoscaler.simulate.traffic.sessions import Traffic
-from benchmarks.baselines.beginning import Beginning, crowd
 from benchmarks.baselines.fixed import Fixed
 from benchmarks.baselines.hpa import Hpa
 from benchmarks.baselines.nomad import Nomad
@@ -72,11 +74,8 @@ def fight(bout: Bout) -> Measures:
     began = time.perf_counter()
     policy = widened(bout.group)
     whole = load_traffic(bout.trace, SEED)
-    traffic = Beginning(whole, min(3600 * bout.hours, whole.length_s))
-    first, peak = (nodes_for(policy, people) for people in _crowd(policy, traffic))
-    fixed = bout.contestant == Fixed.name
-    stage = set_up(policy, traffic, peak if fixed else first)
-    steering = None if bout.contestant == OURS else Theirs(stage, Fixed(peak) if fixed else RULES[bout.contestant]())
+    traffic = part(whole, 0.0, 3600 * bout.hours)
+    stage, steering = enter(bout.contestant, policy, traffic)
     played = play(stage, traffic, STEP, steering)
     return measure(played, bout.contestant, traffic.name, SEED, time.perf_counter() - began)
 
@@ -88,6 +87,19 @@ def widened(group: str) -> Policy:
     return policy.model_copy(update={"bounds": Bounds(min=policy.bounds.min, max=MOST)})
 
 
+def enter(contestant: str, policy: Policy, traffic: Traffic) -> tuple[Stage, Steering | None]:
+    """Build the world for a contestant, and who steers in it."""
+    if contestant == OURS:
+        return set_stage(policy, traffic, WORLD, SEED, STEP), None
+    if contestant != Fixed.name:
+        stage = set_stage(policy, traffic, WORLD, SEED, STEP)
+        return stage, Theirs(stage, RULES[contestant]())
+    peak = nodes_for(policy, most_at_once(traffic, publishers=policy.role == "origin"))
+    standing = policy.model_copy(update={"bounds": Bounds(min=peak, max=MOST)})
+    stage = replace(set_stage(standing, traffic, WORLD, SEED, STEP), policy=policy)
+    return stage, Theirs(stage, Fixed(peak))
+
+
 def nodes_for(policy: Policy, people: int) -> int:
     """Return how many nodes carry so many people by the target of the policy."""
     tracked = [rule.target_tracking for rule in policy.scale if rule.target_tracking]
@@ -95,11 +107,11 @@ def nodes_for(policy: Policy, people: int) -> int:
     return max(policy.bounds.min, ceil(people / each))
 
 
-def _crowd(policy: Policy, traffic: Traffic) -> tuple[int, int]:
-    return crowd(traffic, STEP.total_seconds(), publishers=policy.role == "origin")
-
-
-def set_up(policy: Policy, traffic: Traffic, nodes: int) -> Stage:
-    """Build the world with so many nodes in service; the bounds are the policy's."""
-    opening = policy.model_copy(update={"bounds": Bounds(min=nodes, max=MOST)})
-    return replace(set_stage(opening, traffic, WORLD, SEED, STEP), policy=policy)
+def most_at_once(traffic: Traffic, *, publishers: bool) -> int:
+    """Return how many viewers, or publishers, a trace has at its highest."""
+    chunks = [(chunk.start_s, chunk.duration_s, chunk.publisher == publishers) for chunk in traffic.chunks()]
+    starts = np.concatenate([np.zeros(0), *(start[kind] for start, _, kind in chunks)])
+    ends = starts + np.concatenate([np.zeros(0), *(duration[kind] for _, duration, kind in chunks)])
+    changes = np.concatenate([np.ones(len(starts), np.int64), -np.ones(len(ends), np.int64)])
+    order = np.argsort(np.concatenate([starts, ends]), kind="stable")
+    return int(max(np.cumsum(changes[order]), default=0))

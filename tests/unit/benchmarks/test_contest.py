@@ -16,8 +16,7 @@ from autoscaler.simulate.measures import Measures
 from autoscaler.simulate.run import Played, Stage, play, set_stage
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
-from benchmarks.baselines.beginning import Beginning, crowd
-from benchmarks.baselines.contest import CONTESTANTS, OURS, Bout, fight, nodes_for, traces, widened
+from benchmarks.baselines.contest import CONTESTANTS, OURS, Bout, enter, fight, most_at_once, nodes_for, traces, widened
 from benchmarks.baselines.fixed import Fixed
 from benchmarks.baselines.report import Score, figures, markdown, scores, total
 from benchmarks.baselines.rule import Rule, Seen
@@ -144,23 +143,22 @@ def test_without_ec2_nothing_happens() -> None:
     assert in_service(steered_by(Orders({700: 4}), gone)[0])[3590] == 4
 
 
-def test_the_beginning_of_a_trace() -> None:
-    late, early = Event(at_s=200, kind="node_crash"), Event(at_s=50, kind="node_crash")
-    told = Told([(3, 0, 20, False), (4, 5, 1000, False), (5, 100, 1000, False), (9, 0, 5, True)], events=(early, late))
-    short = Beginning(told, 100)
-    assert (short.events, sum(len(chunk) for chunk in short.chunks())) == ((early,), 16)
-    assert (short.name, short.begin) == (told.name, told.begin)
-    assert not list(Beginning(Told([(1, 100, 1, False)]), 50).chunks())
-    assert crowd(short, 10, publishers=False) == (7, 7)
-    assert crowd(told, 10, publishers=False) == (7, 9)
-    assert crowd(told, 5, publishers=True) == (9, 9)
-    assert crowd(Beginning(Told([(1, 100, 1, False)]), 50), 10, publishers=True) == (0, 0)
+def test_how_many_are_there_at_most() -> None:
+    told = Told([(3, 0, 20, False), (4, 5, 1000, False), (5, 100, 1000, False), (9, 0, 5, True)])
+    assert most_at_once(told, publishers=False) == 9
+    assert most_at_once(told, publishers=True) == 9
+    assert most_at_once(Told([(2, 0, 50, False), (2, 50, 50, False)]), publishers=True) == 0
 
 
-def test_a_group_opens_with_what_its_policy_wants_for_who_is_there() -> None:
-    edge = widened("edge")
+def test_a_fixed_size_carries_the_peak_from_the_first_moment_on() -> None:
+    edge, told = widened("edge"), Told([(100, 0, 600, False), (221, 1800, 600, False)])
     assert (edge.bounds.min, edge.bounds.max) == (2, 100)
-    assert [nodes_for(edge, people) for people in (0, 220, 221)] == [2, 2, 3]
+    sizes = {}
+    for contestant in CONTESTANTS:
+        stage, steering = enter(contestant, edge, told)
+        assert (steering is None) == (contestant == OURS)
+        sizes[contestant] = len(stage.world.nodes), stage.policy.bounds.min
+    assert sizes == {name: (3 if name == Fixed.name else 2, 2) for name in CONTESTANTS}
     assert nodes_for(widened("origin"), 61) == 4
 
 
