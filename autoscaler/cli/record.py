@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.adapters.journal_file import lines, new_file
+from autoscaler.adapters.mongo import SOURCE
 from autoscaler.cli.moments import Since, Until
 from autoscaler.cli.options import Config, Group
 from autoscaler.model.errors import ObservationError
@@ -44,7 +45,7 @@ def record(
             write(line)
         if not count.taken:
             span = f"from {since.isoformat()}" + (f" to before {until.isoformat()}" if until else "")
-            raise ObservationError("mongodb", f"no cycle of {', '.join(groups)} is in the journal {span}")
+            raise ObservationError(SOURCE, f"no cycle of {', '.join(groups)} is in the journal {span}")
     typer.echo(f"{count.taken} cycles", err=True)
     if count.lost:
         raise typer.Exit(ObservationError.exit_code)
@@ -65,7 +66,7 @@ class Count:
     def lose(self, what: str) -> None:
         """Count a cycle that cannot be read, and say so."""
         self.lost += 1
-        typer.echo(f"mongodb: {what}", err=True)
+        typer.echo(f"{SOURCE}: {what}", err=True)
 
 
 def level_rows(reports: Iterable[CycleReport]) -> Iterator[str]:

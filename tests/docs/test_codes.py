@@ -134,7 +134,7 @@ def test_every_reason_has_a_section_and_every_section_a_reason() -> None:
 
 
 def test_every_problem_has_a_row() -> None:
-    sections = ("in files", "at the start", "with a reservation", "at a reload")
+    sections = ("in files", "at the start", "with a reservation", "with a recording", "at a reload")
     documented = first_spans([row for section in sections for row in rows(ERRORS, f"Problems {section}")])
     custom = {code.replace("_", "-") for code in given("PydanticCustomError")}
     plain = given("Problem", "problem", "_problem")
