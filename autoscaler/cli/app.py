@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli.compare import compare
 from autoscaler.cli.demo import demo
 from autoscaler.cli.explain import explain
 from autoscaler.cli.plan import plan
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, simulate, schema, status, explain, record, replay, reserve, demo):
+for command in (run, plan, validate, test, simulate, compare, schema, status, explain, record, replay, reserve, demo):
     app.command()(command)
 
 

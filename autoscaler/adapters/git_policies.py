@@ -1,0 +1,100 @@
+"""Policies as they were in a revision of a git repository: `origin/main:policies`, `v1.2:policies/edge.yaml`.
+
+Files are read with `git cat-file`, which runs neither filters nor textconv programs: what a repository's own
+configuration says cannot make a comparison run anything.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path, PurePosixPath
+
+from autoscaler.model.errors import ConfigurationError, Problem
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_PATIENCE_S = 60
+
+
+def is_revision(text: str) -> bool:
+    """Whether a text is a `REV:path`, and not the name of a file or folder that is there."""
+    return ":" in text and not Path(text).exists()
+
+
+def revision_texts(spec: str) -> dict[str, str]:
+    """Read the policy file, or all of a folder without the tests beside them, by their names in the revision.
+
+    A path is the repository's, or this folder's when it begins with `./`, as everywhere in git.
+
+    Raises:
+        ConfigurationError: there is no git, no such revision, no such path, or no text in UTF-8.
+    """
+    revision, _, path = spec.partition(":")
+    commit = _commit(spec, revision)
+    kind = _git(spec, "cat-file", "-t", f"{commit}:{path}").decode().strip() if _exists(commit, path) else ""
+    if kind == "blob":
+        return {spec: _text(spec, f"{commit}:{path}")}
+    if kind != "tree":
+        hint = "paths are the repository's; './' in front makes them this folder's"
+        raise _problem(spec, "no-path", f"the revision {revision!r} has no {path!r}", hint)
+    names = _git(spec, "ls-tree", "-z", "--name-only", f"{commit}:{path}").decode(errors="replace").split("\0")
+    inside = [f"{path.rstrip('/')}/{name}" if path else name for name in sorted(names) if _is_policy(name)]
+    return {f"{revision}:{file}": _text(spec, f"{commit}:{file}") for file in inside}
+
+
+def _commit(spec: str, revision: str) -> str:
+    """Resolve a revision. None begins with a dash, so none can be taken for an option."""
+    if not revision or revision.startswith("-"):
+        raise _problem(spec, "no-revision", f"{revision!r} is no revision", "write REV:path, such as HEAD~1:policies")
+    done = _run(spec, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if done.returncode:
+        if why := done.stderr.decode(errors="replace").strip():
+            raise _problem(spec, "git", _first_line(why))
+        hint = "there is no such file either; a shallow clone has few revisions: git fetch brings more"
+        raise _problem(spec, "no-revision", f"git knows no revision {revision!r}", hint)
+    return done.stdout.decode().strip()
+
+
+def _exists(commit: str, path: str) -> bool:
+    return _run(path, "cat-file", "-e", f"{commit}:{path}").returncode == 0
+
+
+def _is_policy(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix in _SUFFIXES and not path.stem.endswith(".test")
+
+
+def _text(spec: str, name: str) -> str:
+    try:
+        return _git(spec, "cat-file", "blob", name).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _problem(spec, "unreadable", f"{name.partition(':')[2]} is not UTF-8 text") from None
+
+
+def _git(spec: str, *arguments: str) -> bytes:
+    done = _run(spec, *arguments)
+    if done.returncode:
+        raise _problem(spec, "git", _first_line(done.stderr.decode(errors="replace")))
+    return done.stdout
+
+
+def _run(spec: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    environment = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 - no shell, and no argument can be an option
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment, timeout=_PATIENCE_S
+        )
+    except FileNotFoundError:
+        message = "is no file, and there is no git to look for a revision with"
+        raise _problem(spec, "no-git", message) from None
+    except subprocess.TimeoutExpired:
+        raise _problem(spec, "git", f"git took longer than {_PATIENCE_S} s") from None
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["git failed and said nothing"])[0]
+
+
+def _problem(spec: str, code: str, message: str, hint: str = "") -> ConfigurationError:
+    return ConfigurationError([Problem(spec, 0, 0, code, message, hint)])

@@ -1,0 +1,148 @@
+"""`autoscaler compare`: two policies on the same traffic, for pull requests."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from autoscaler.adapters.git_policies import is_revision, revision_texts
+from autoscaler.adapters.policy_files import policy_files, read_text, yaml_files
+from autoscaler.cli.options import Group
+from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
+from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.policy.load import load_policies
+from autoscaler.policy.schema import Policy
+from autoscaler.report.markdown import markdown
+from autoscaler.simulate.compare.comparison import Pair, Plan, failures
+from autoscaler.simulate.compare.comparison import compare as play_all
+from autoscaler.simulate.compare.gate import parse_gate
+from autoscaler.simulate.compare.job import Setting
+from autoscaler.simulate.compare.pool import processors
+from autoscaler.simulate.compare.review import Review
+from autoscaler.simulate.excerpt import part
+from autoscaler.simulate.traffic.load import CSV, load_traffic
+
+_TERMINATED = 128 + signal.SIGTERM
+
+
+class Format(StrEnum):
+    """How the review is printed."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
+    base: Annotated[str, typer.Argument(help="Policies as they are: a file, a folder, or REV:path in git.")],
+    head: Annotated[str, typer.Argument(help="Policies as they would be.")],
+    trace: Annotated[list[Path], typer.Option("--trace", help="The traffic, or a folder of it; may be repeated.")],
+    world: WorldFile = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="So many seeds, from 1 on; 1 if left out.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="This seed; may be repeated.")] = None,
+    group: Group = None,
+    cycle: Cycle = "10s",
+    begin: Begin = "0s",
+    end: End = None,
+    fail_on: Annotated[
+        list[str] | None, typer.Option("--fail-on", metavar="EXPR", help="Exit 1 when this holds; may be repeated.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes at once; else one a processor.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="markdown or json.")] = Format.MARKDOWN,
+) -> None:
+    """Play two policies against the same traffic: what gets better, what worse, and where they first part."""
+    gates = [parse_gate(text) for text in fail_on or ()]
+    setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
+    sides = (_groups(base, group), _groups(head, group))
+    pairs = _pairs(*sides)
+    plan = Plan(pairs, _traces(trace, setting), _seeds(seeds, seed), setting)
+    with _ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
+        matches = play_all(plan, Path(folder), jobs or processors(), done)
+    only_base, only_head = (sorted(side.keys() - pairs.keys()) for side in sides)
+    review = Review(base, head, pairs, plan.seeds, matches, failures(gates, matches), only_base, only_head)
+    typer.echo(
+        json.dumps(review.plain(), indent=2) if form is Format.JSON else markdown(review), nl=form is Format.JSON
+    )
+    if review.failed:
+        raise typer.Exit(1)
+
+
+def _groups(place: str, only: str | None) -> dict[str, Policy]:
+    """Read one side's policies, by their groups."""
+    if is_revision(place):
+        texts = revision_texts(place)
+    else:
+        texts = {str(file): read_text(file) for file in policy_files(Path(place))}
+    if not texts:
+        raise ConfigurationError([Problem(place, 0, 0, "no-policies", "holds no policy file (*.yaml)")])
+    return {policy.group: policy for policy in load_policies(texts) if only in {None, policy.group}}
+
+
+def _pairs(base: dict[str, Policy], head: dict[str, Policy]) -> dict[str, Pair]:
+    """Match groups by name. Without any there is nothing to say, and silence would pass every `--fail-on`."""
+    both = sorted(base.keys() & head.keys())
+    if not both:
+        names = [", ".join(sorted(side)) or "none" for side in (base, head)]
+        raise usage("compare", f"no group is in both: base has {names[0]}; head has {names[1]}")
+    return {group: Pair(base[group], head[group]) for group in both}
+
+
+def _traces(paths: Sequence[Path], setting: Setting) -> list[Path]:
+    """List the traces, and check every one of them before the first is played."""
+    files = list(dict.fromkeys(file for path in paths for file in _trace_files(path)))
+    problems: list[Problem] = []
+    names: dict[str, Path] = {}
+    for file in files:
+        try:
+            name = part(load_traffic(file, 0), setting.from_s, setting.to_s).name
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        if names.setdefault(name, file) != file:
+            problems.append(Problem(str(file), 0, 0, "trace", f"is called {name!r}, as {names[name]} is"))
+    if problems:
+        raise ConfigurationError(problems)
+    return files
+
+
+def _trace_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted([*yaml_files(path), *(file for file in path.iterdir() if file.suffix == CSV and file.is_file())])
+    if not files:
+        raise usage("--trace", f"{path} holds no trace (*.yaml, *.csv)")
+    return files
+
+
+def _seeds(count: int | None, named: Sequence[int] | None) -> Sequence[int]:
+    if count and named:
+        raise usage("--seeds", "is how many, and --seed which: give one of both")
+    return tuple(dict.fromkeys(named)) if named else range(1, (count or 1) + 1)
+
+
+@contextmanager
+def _progress(plan: Plan) -> Iterator[Callable[[], object]]:
+    """Show on a terminal how many simulations are done."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("simulations", total=len(plan.jobs(Path())))
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def _ended_well() -> Iterator[None]:
+    """Clean up when told to end, too: CI cancels a job by SIGTERM."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,134 @@
+"""A comparison as Markdown, to be read in a pull request: what holds against it first, then group by group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from autoscaler.report.numbers import change, number
+from autoscaler.review.effective import difference
+from autoscaler.simulate.compare.comparison import Failure, Match, Pair
+from autoscaler.simulate.compare.diary import Parting, Told
+from autoscaler.simulate.compare.review import Review
+from autoscaler.simulate.compare.scales import ALWAYS_SHOWN, MEASURES, WORSE_WHEN_MORE
+
+_MOST_LINES = 200
+"""A longer diff is not read in a comment, and a comment has its limits."""
+
+
+def markdown(review: Review) -> str:
+    """Write the whole review."""
+    return "\n".join(_lines(review)) + "\n"
+
+
+def _lines(review: Review) -> Iterator[str]:
+    yield f"## Policy review: {_code(review.base)} → {_code(review.head)}"
+    yield ""
+    for failure in review.failed:
+        yield f"- **Fails**: {_failure(failure)}"
+    yield from _verdict(review)
+    for side, names in (("base", review.only_base), ("head", review.only_head)):
+        if names:
+            yield f"- Only in {side}, not played: {', '.join(map(_code, names))}"
+    for group, pair in review.changed.items():
+        yield from _group(review, group, pair)
+    yield ""
+    yield _method(review)
+
+
+def _failure(failure: Failure) -> str:
+    values = ", ".join(f"{name} is {number(value)}" for name, value in failure.values.items())
+    return f"{_code(failure.gate.text)} holds for {_name(failure.match)}: {values}"
+
+
+def _verdict(review: Review) -> Iterator[str]:
+    """Sum up in two lines what is proved, or say that nothing is."""
+    for word, sign in (("Worse", 1), ("Better", -1)):
+        found = [
+            f"{_code(measure)} of {_name(match)}"
+            for match in review.matches
+            for measure in WORSE_WHEN_MORE
+            if match.delta[measure].sign == sign
+        ]
+        if found:
+            yield f"- {word}: {', '.join(found)}"
+    same = [group for group in review.pairs if group not in review.changed]
+    if same:
+        yield f"- Means the same on both sides: {', '.join(map(_code, same))}"
+
+
+def _group(review: Review, group: str, pair: Pair) -> Iterator[str]:
+    matches = [match for match in review.matches if match.group == group]
+    diff = difference(pair.base, pair.head)
+    yield ""
+    yield f"### {_code(group)}"
+    yield ""
+    yield from _folded("What changes in effect, defaults resolved", "diff", _cut(diff))
+    for match in matches:
+        yield ""
+        yield from _match(match)
+
+
+def _match(match: Match) -> Iterator[str]:
+    if not match.changed:
+        yield f"**{_name(match)}**: nothing came out otherwise."
+        return
+    yield f"**{_name(match)}**"
+    yield ""
+    yield "| | base | head | change | |"
+    yield "|---|--:|--:|--:|---|"
+    for measure in MEASURES:
+        base, head = (match.values[f"{side}.{measure}"] for side in ("base", "head"))
+        found = match.delta[measure]
+        if measure in ALWAYS_SHOWN or base != head or found.sign:
+            mark = {1: "**worse**", -1: "**better**"}.get(found.sign, "") if measure in WORSE_WHEN_MORE else ""
+            yield f"| {measure} | {number(base)} | {number(head)} | {change(found, base)} | {mark} |"
+    if match.partings:
+        yield ""
+        yield from _folded("The first cycles in which they differ", "", list(_partings(match.partings)))
+
+
+def _partings(partings: Sequence[Parting]) -> Iterator[str]:
+    for parting in partings:
+        cycles = "1 cycle" if parting.lasted == 1 else f"{parting.lasted} cycles"
+        yield f"{parting.at:%Y-%m-%d %H:%M:%S} UTC, cycle {parting.cycle}, for {cycles}"
+        for side, told in (("base", parting.base), ("head", parting.head)):
+            yield from _told(side, told)
+
+
+def _told(side: str, told: Told) -> Iterator[str]:
+    yield f"  {side}: {told.current} -> {told.desired} nodes"
+    yield from (f"    rule    {rule}: {wish}, {detail}" for rule, wish, detail in told.verdicts)
+    yield from (f"    because {code}: {change}, {detail}" for code, change, detail in told.reasons)
+
+
+def _method(review: Review) -> str:
+    shared = "With the same seed both sides get the same people."
+    if len(review.seeds) == 1:
+        return (
+            f"{shared} One seed was played, so no difference is proved: `--seeds 5` tells how far others go with it."
+        )
+    return (
+        f"{shared} Means over {len(review.seeds)} seeds; in brackets the 95 % interval of the paired difference "
+        "(Student's t). Better and worse are said only where it leaves out 0."
+    )
+
+
+def _folded(title: str, kind: str, lines: Sequence[str]) -> Iterator[str]:
+    """Write lines that open on a click, in a fence that nothing within them closes."""
+    fence = "`" * max([3, *(len(run) + 1 for line in lines for run in re.findall("`{3,}", line))])
+    yield from (f"<details><summary>{title}</summary>", "", fence + kind, *lines, fence, "", "</details>")
+
+
+def _cut(lines: Sequence[str]) -> Sequence[str]:
+    return [*lines[:_MOST_LINES], f"... and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else lines
+
+
+def _name(match: Match) -> str:
+    return f"{_code(match.group)} on {_code(match.trace)}"
+
+
+def _code(text: str) -> str:
+    """Write a name so that nothing in it is Markdown, not even in a table."""
+    plain = " ".join(text.replace("`", "'").split())
+    return f"`{plain}`".replace("|", "\\|")

@@ -1,0 +1,128 @@
+"""A comparison as a whole: who is played against whom, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.compare.diary import Parting, partings
+from autoscaler.simulate.compare.gate import SIDES, Gate
+from autoscaler.simulate.compare.job import Job, Setting, run_job
+from autoscaler.simulate.compare.pool import run_all
+from autoscaler.simulate.compare.scales import MEASURES
+from autoscaler.simulate.compare.spread import Spread, spread
+from autoscaler.simulate.measures import Measures
+
+
+class Pair(NamedTuple):
+    """A group's policy on both sides."""
+
+    base: Policy
+    head: Policy
+
+
+@dataclass(frozen=True)
+class Match:
+    """A group on a trace: each side's runs, a seed each and in the same order, and where they first part."""
+
+    group: str
+    trace: str
+    base: tuple[Measures, ...]
+    head: tuple[Measures, ...]
+    partings: tuple[Parting, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether any run came out otherwise."""
+        return [run.digest for run in self.base] != [run.digest for run in self.head]
+
+    @cached_property
+    def delta(self) -> Mapping[str, Spread]:
+        """How far head is from base, measure by measure."""
+        pairs = [(one.plain(), other.plain()) for one, other in zip(self.base, self.head, strict=True)]
+        return {name: spread([float(b[name]) - float(a[name]) for a, b in pairs]) for name in MEASURES}
+
+    @cached_property
+    def values(self) -> Mapping[str, float]:
+        """Every mean over the seeds as `side.measure`."""
+        means = {"base": _means(self.base), "head": _means(self.head)}
+        means["delta"] = {name: found.mean for name, found in self.delta.items()}
+        return {f"{side}.{name}": means[side][name] for side in SIDES for name in MEASURES}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An expression that held, on what, and the values that it looked at."""
+
+    gate: Gate
+    match: Match
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What it looked at."""
+        return {name: self.match.values[name] for name in self.gate.names}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be played. Groups and traces keep their order in all that is printed."""
+
+    pairs: Mapping[str, Pair]
+    traces: Sequence[Path]
+    seeds: Sequence[int]
+    setting: Setting
+
+    def jobs(self, folder: Path) -> list[Job]:
+        """List every simulation once: policies that mean the same are played once for both sides.
+
+        Only with the first seed is a diary kept: one example is read, and more would only cost time.
+        """
+        found: dict[Job, None] = {}
+        for pair in self.pairs.values():
+            for trace in self.traces:
+                for seed in self.seeds:
+                    found |= dict.fromkeys(self.both(pair, trace, seed, folder))
+        return list(found)
+
+    def both(self, pair: Pair, trace: Path, seed: int, folder: Path) -> tuple[Job, Job]:
+        """Return the simulations of both sides."""
+        parts = seed == self.seeds[0] and pair.base.text != pair.head.text
+        place = f"{pair.base.group}-{self.traces.index(trace)}"
+        base, head = (folder / f"{place}-{side}.gz" if parts else None for side in ("base", "head"))
+        return (
+            Job(pair.base.text, trace, seed, self.setting, base),
+            Job(pair.head.text, trace, seed, self.setting, head),
+        )
+
+
+def compare(plan: Plan, folder: Path, processes: int, done: Callable[[], object] = bool) -> list[Match]:
+    """Play everything and judge it, group by group and trace by trace. `folder` holds diaries meanwhile."""
+    jobs = plan.jobs(folder)
+    played = dict(zip(jobs, run_all(run_job, jobs, processes, done), strict=True))
+    return [
+        _match(plan, pair, trace, folder, played)
+        for pair in plan.pairs.values()
+        for trace in plan.traces
+    ]  # fmt: skip
+
+
+def _match(plan: Plan, pair: Pair, trace: Path, folder: Path, played: Mapping[Job, Measures]) -> Match:
+    both = [plan.both(pair, trace, seed, folder) for seed in plan.seeds]
+    base, head = (tuple(played[jobs[side]] for jobs in both) for side in range(2))
+    diaries = [job.diary for job in both[0] if job.diary]
+    return Match(pair.base.group, base[0].trace, base, head, partings(*diaries) if diaries else ())
+
+
+def failures(gates: Sequence[Gate], matches: Sequence[Match]) -> list[Failure]:
+    """Return every expression that holds, with what it holds on."""
+    return [Failure(gate, match) for gate in gates for match in matches if gate.holds(match.values)]
+
+
+def _means(runs: Sequence[Measures]) -> dict[str, float]:
+    rows = [run.plain() for run in runs]
+    return {name: fmean(float(row[name]) for row in rows) for name in MEASURES}

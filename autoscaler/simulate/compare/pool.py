@@ -1,0 +1,109 @@
+"""Simulations in parallel processes: as many as there are processors, and none that outlives the comparison."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from typing import TypeVar
+
+from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, done: Callable[[], object] = bool
+) -> list[Result]:
+    """Do all tasks, `jobs` at a time, and return their results in the order of the tasks.
+
+    One at a time is done in this process. `done` hears of each task that ended. However this ends, by an exception or
+    by Ctrl-C too, no process stays behind. Only the main thread may call it, for it minds Ctrl-C.
+
+    Raises:
+        ConfigurationError: the first that a task raised.
+        ObservationError: a process was killed from outside.
+    """
+    if min(jobs, len(tasks)) <= 1:
+        return [_told(work(task), done) for task in tasks]
+    with _workers(min(jobs, len(tasks))) as pool:
+        with _uninterrupted():
+            futures = [pool.submit(_guarded, work, task) for task in tasks]
+        for future in futures:
+            future.add_done_callback(lambda _: done())
+        return [_result(future) for future in futures]
+
+
+def _told(result: Result, done: Callable[[], object]) -> Result:
+    done()
+    return result
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool. New interpreters, not forks: a fork of a process with threads can hang."""
+    others = set(active_children())
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
+    try:
+        yield pool
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, which is the parent's matter: what is ignored is inherited.
+
+    A terminal sends it to all of them, and one that is still importing would answer with a traceback.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start() -> None:
+    """Begin a worker, which ends when its parent has died without a word."""
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def _guarded(work: Callable[[Task], Result], task: Task) -> Result | tuple[Problem, ...]:
+    """Return problems instead of raising them: an exception loses what it carries between processes."""
+    try:
+        return work(task)
+    except ConfigurationError as error:
+        return error.problems
+
+
+def _result(future: Future[Result | tuple[Problem, ...]]) -> Result:
+    try:
+        result = future.result()
+    except BrokenProcessPool:
+        why = "a process that played a policy was killed from outside; when memory is short, use fewer --jobs"
+        raise ObservationError("simulation", why) from None
+    if isinstance(result, tuple):
+        raise ConfigurationError(result)
+    return result
