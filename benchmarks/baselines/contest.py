@@ -1,8 +1,9 @@
 """Ours against theirs: each shipped trace, steered by each rule, in the same simulated cluster.
 
 A cluster has two groups, edges and origins, as Ant Media's template for AWS has: ours are steered by the shipped
-policies, theirs both by the same rule. All begin with the nodes that our policy has for whoever is there at the trace's
-begin, but the fixed size, which has those of its peak from the first moment to the last.
+policies, theirs both by the same rule. Each begins as if it had steered before: ours with the nodes that the policy has
+for whoever is there at once, theirs with those that have them at their target, and the fixed size with those of the
+peak.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from autoscaler.policy.load import load_policies
-from autoscaler.policy.schema import Bounds, Policy
+from autoscaler.policy.schema import Bounds, Headroom, Policy
 from autoscaler.simulate.excerpt import part
 from autoscaler.simulate.measures import Measures, measure
 from autoscaler.simulate.run import Stage, Steering, play, set_stage
-from autoscaler.simulate.spec import TypeSpec, WorldSpec
+from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.load import load_traffic
 from autoscaler.simulate.traffic.sessions import Traffic
 from benchmarks.baselines.fixed import Fixed
@@ -43,6 +44,8 @@ STEP = timedelta(seconds=10)
 MOST = 100
 """Nodes that a group may have: so many that no rule is held back."""
 WORLD = WorldSpec(types={"c7i.xlarge": TypeSpec(vcpus=4), "c7i.2xlarge": TypeSpec(vcpus=8)})
+TARGET = 60.0
+"""The CPU that all of theirs hold, in percent."""
 PROCESSES = 2
 
 
@@ -91,13 +94,19 @@ def enter(contestant: str, policy: Policy, traffic: Traffic) -> tuple[Stage, Ste
     """Build the world for a contestant, and who steers in it."""
     if contestant == OURS:
         return set_stage(policy, traffic, WORLD, SEED, STEP), None
-    if contestant != Fixed.name:
-        stage = set_stage(policy, traffic, WORLD, SEED, STEP)
-        return stage, Theirs(stage, RULES[contestant]())
-    peak = nodes_for(policy, most_at_once(traffic, publishers=policy.role == "origin"))
-    standing = policy.model_copy(update={"bounds": Bounds(min=peak, max=MOST)})
-    stage = replace(set_stage(standing, traffic, WORLD, SEED, STEP), policy=policy)
-    return stage, Theirs(stage, Fixed(peak))
+    first, peak = crowd(traffic, publishers=policy.role == "origin")
+    if contestant == Fixed.name:
+        size = nodes_for(policy, peak)
+        stage = standing(policy, traffic, size)
+        return stage, Theirs(stage, Fixed(size))
+    stage = standing(policy, traffic, nodes_at(policy, first, TARGET))
+    return stage, Theirs(stage, RULES[contestant]())
+
+
+def standing(policy: Policy, traffic: Traffic, nodes: int) -> Stage:
+    """Build the world with exactly so many nodes in service, whatever the policy would have."""
+    asks_nothing = {"bounds": Bounds(min=nodes, max=MOST), "scale": (), "headroom": Headroom()}
+    return replace(set_stage(policy.model_copy(update=asks_nothing), traffic, WORLD, SEED, STEP), policy=policy)
 
 
 def nodes_for(policy: Policy, people: int) -> int:
@@ -107,11 +116,19 @@ def nodes_for(policy: Policy, people: int) -> int:
     return max(policy.bounds.min, ceil(people / each))
 
 
-def most_at_once(traffic: Traffic, *, publishers: bool) -> int:
-    """Return how many viewers, or publishers, a trace has at its highest."""
+def nodes_at(policy: Policy, people: int, target: float) -> int:
+    """Return how many nodes have so many people at a CPU of `target` percent at most."""
+    cpus = WORLD.size(next(iter(policy.launch.types))).vcpus
+    each = (PUBLISHERS_A_VCPU if policy.role == "origin" else VIEWERS_A_VCPU) * cpus
+    return max(policy.bounds.min, ceil(people / (each * (target - WORLD.idle_cpu) / 100)))
+
+
+def crowd(traffic: Traffic, *, publishers: bool) -> tuple[int, int]:
+    """Return how many viewers, or publishers, come in the first step, and how many are there at the highest."""
     chunks = [(chunk.start_s, chunk.duration_s, chunk.publisher == publishers) for chunk in traffic.chunks()]
     starts = np.concatenate([np.zeros(0), *(start[kind] for start, _, kind in chunks)])
     ends = starts + np.concatenate([np.zeros(0), *(duration[kind] for _, duration, kind in chunks)])
     changes = np.concatenate([np.ones(len(starts), np.int64), -np.ones(len(ends), np.int64)])
     order = np.argsort(np.concatenate([starts, ends]), kind="stable")
-    return int(max(np.cumsum(changes[order]), default=0))
+    first = int(np.count_nonzero(starts < STEP.total_seconds()))
+    return first, int(max(np.cumsum(changes[order]), default=0))

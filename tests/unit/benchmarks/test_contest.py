@@ -16,7 +16,19 @@ from autoscaler.simulate.measures import Measures
 from autoscaler.simulate.run import Played, Stage, play, set_stage
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
-from benchmarks.baselines.contest import CONTESTANTS, OURS, Bout, enter, fight, most_at_once, nodes_for, traces, widened
+from benchmarks.baselines.contest import (
+    CONTESTANTS,
+    OURS,
+    RULES,
+    Bout,
+    crowd,
+    enter,
+    fight,
+    nodes_at,
+    nodes_for,
+    traces,
+    widened,
+)
 from benchmarks.baselines.fixed import Fixed
 from benchmarks.baselines.report import Score, figures, markdown, scores, total
 from benchmarks.baselines.rule import Rule, Seen
@@ -143,23 +155,37 @@ def test_without_ec2_nothing_happens() -> None:
     assert in_service(steered_by(Orders({700: 4}), gone)[0])[3590] == 4
 
 
-def test_how_many_are_there_at_most() -> None:
-    told = Told([(3, 0, 20, False), (4, 5, 1000, False), (5, 100, 1000, False), (9, 0, 5, True)])
-    assert most_at_once(told, publishers=False) == 9
-    assert most_at_once(told, publishers=True) == 9
-    assert most_at_once(Told([(2, 0, 50, False), (2, 50, 50, False)]), publishers=True) == 0
+def test_how_many_come_at_once_and_are_there_at_most() -> None:
+    told = Told([(3, 0, 20, False), (4, 5, 1000, False), (5, 100, 1000, False), (9, 10, 5, True)])
+    assert crowd(told, publishers=False) == (7, 9)
+    assert crowd(told, publishers=True) == (0, 9)
+    assert crowd(Told([(2, 0, 50, False)]), publishers=True) == (0, 0)
 
 
-def test_a_fixed_size_carries_the_peak_from_the_first_moment_on() -> None:
-    edge, told = widened("edge"), Told([(100, 0, 600, False), (221, 1800, 600, False)])
+def test_each_begins_as_if_it_had_steered_before() -> None:
+    # ours: 300 at 110 a node, and a tenth more; theirs: 300 at 57 % of 220, as 3 % are there without anybody
+    edge, told = widened("edge"), Told([(300, 0, 600, False), (341, 1800, 600, False)])
     assert (edge.bounds.min, edge.bounds.max) == (2, 100)
     sizes = {}
     for contestant in CONTESTANTS:
         stage, steering = enter(contestant, edge, told)
         assert (steering is None) == (contestant == OURS)
-        sizes[contestant] = len(stage.world.nodes), stage.policy.bounds.min
-    assert sizes == {name: (3 if name == Fixed.name else 2, 2) for name in CONTESTANTS}
-    assert nodes_for(widened("origin"), 61) == 4
+        assert (stage.policy, stage.world.now) == (edge, told.begin)
+        sizes[contestant] = len(stage.world.nodes)
+    assert sizes == {OURS: 4, **dict.fromkeys(RULES, 3), Fixed.name: 4}
+
+
+@pytest.mark.parametrize(("group", "people", "by_policy", "by_cpu"), [("edge", 0, 2, 2), ("origin", 61, 4, 3)])
+def test_how_many_nodes_carry_people(group: str, people: int, by_policy: int, by_cpu: int) -> None:
+    assert nodes_for(widened(group), people) == by_policy
+    assert nodes_at(widened(group), people, 60) == by_cpu
+
+
+def test_a_fixed_size_opens_with_what_it_keeps() -> None:
+    origin = widened("origin")  # whose policy would have one more
+    stage, steering = enter(Fixed.name, origin, Told([(30, 0, 600, True)]))
+    assert len(stage.world.nodes) == 2
+    assert play(stage, Told([(30, 0, 600, True)]), STEP, steering).totals.publishers_cut == 0
 
 
 @pytest.mark.parametrize("contestant", CONTESTANTS)
