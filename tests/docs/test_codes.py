@@ -43,6 +43,7 @@ PASSED_ON = {
     "autoscaler/adapters/mongo.py": {"ActionError": {"code"}},  # `writing`, collected where it is called
     "autoscaler/adapters/ec2_errors.py": {"ActionError": {"kind"}},  # KINDS
     "autoscaler/adapters/policy_files.py": {"Problem": {"code"}},  # _problem
+    "autoscaler/adapters/git_policies.py": {"Problem": {"code"}},  # _problem
     "autoscaler/runtime/preflight.py": {"ActionError": {"code"}},  # that of the refusal it sums up
     "autoscaler/policy/document.py": {"problem": {"kind.replace('_', '-')"}},  # pydantic's
 }
@@ -134,7 +135,7 @@ def test_every_reason_has_a_section_and_every_section_a_reason() -> None:
 
 
 def test_every_problem_has_a_row() -> None:
-    sections = ("in files", "at the start", "with a reservation", "with a recording", "at a reload")
+    sections = ("in files", "at the start", "with a reservation", "in a comparison", "with a recording", "at a reload")
     documented = first_spans([row for section in sections for row in rows(ERRORS, f"Problems {section}")])
     custom = {code.replace("_", "-") for code in given("PydanticCustomError")}
     plain = given("Problem", "problem", "_problem")
