@@ -36,7 +36,7 @@ _MEASURED = {
     "sessions": {"from": "haproxy.server.sessions", "backend": "edge_http", "aggregate": "sum"},
     "queued": {"from": "haproxy.server.queued", "aggregate": "sum", "on_missing": "ignore"},
     "viewers": {"from": "mongodb.viewers", "aggregate": "sum"},
-    "each": {"expr": "max(sessions, coalesce(viewers, 0)) / nodes"},
+    "each": {"expr": "max(sessions, coalesce(viewers, 0)) / capacity"},
 }
 _RULES = [
     {"target_tracking": {"signal": "cpu", "target": 60}},

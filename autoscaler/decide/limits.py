@@ -12,12 +12,17 @@ from autoscaler.policy.schema import Bounds
 from autoscaler.policy.units import format_duration
 
 
-def keep_bounds(proposal: Proposal, bounds: Bounds) -> Proposal:
-    """Clamp into min and max. They outrank cooldowns and rates: fewer than `min` is nobody's intention."""
-    if proposal.desired < bounds.min:
-        return proposal.to(bounds.min, "below_min", f"the group keeps at least {bounds.min} nodes")
+def keep_max(proposal: Proposal, bounds: Bounds) -> Proposal:
+    """Want no more than `max`. A group that is above it shrinks as it would for any other reason: at its own pace."""
     if proposal.desired > bounds.max:
         return proposal.to(bounds.max, "above_max", f"the group has at most {bounds.max} nodes")
+    return proposal
+
+
+def keep_min(proposal: Proposal, bounds: Bounds) -> Proposal:
+    """Want no fewer than `min`. It outranks cooldowns and rates: fewer is nobody's intention."""
+    if proposal.desired < bounds.min:
+        return proposal.to(bounds.min, "below_min", f"the group keeps at least {bounds.min} nodes")
     return proposal
 
 

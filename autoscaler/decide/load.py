@@ -11,7 +11,7 @@ from autoscaler.decide.classify import Member, Roster
 from autoscaler.decide.view import View
 from autoscaler.model.snapshot import GROUP, Sample
 from autoscaler.policy.expression import Expression
-from autoscaler.policy.signals import CAPACITY, COUNTED, NODES, Aggregate, Assumption, OnMissing, Signal
+from autoscaler.policy.signals import CAPACITY, Aggregate, Assumption, OnMissing, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     mean each value as often as its node is worth. A maximum or percentile counts as if every member carried it.
     """
     if signal.expr is not None:
-        return _computed(signal, signal.expr, roster, view)
+        return _computed(signal, signal.expr, cap, roster, view)
     samples = view.snapshot.samples.get(signal.key, {})
     if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
@@ -86,21 +86,52 @@ def _total(parts: Iterable[_Part]) -> float:
     return sum(each * weight for each, weight in parts)
 
 
-def _computed(signal: Signal, expr: Expression, roster: Roster, view: View) -> Load:
-    """Evaluate an expression. A signal that is not heard of all its members is missing to it."""
-    values: dict[str, float | None] = {NODES: float(len(roster.in_service)), CAPACITY: roster.serving}
-    for name in expr.names - COUNTED:
-        source = view.policy.signals[name]
-        load = measure(source, inf, roster, view)
-        heard = load.known and not load.missing
-        values[name] = (load.growing if is_sum(source) else load.level) if heard else None
-    value = expr.value(values)
+def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view: View) -> Load:
+    """Evaluate an expression on the loads that its signals are to grow by, and on those that they are to shrink by.
+
+    A signal that nobody speaks for is missing to it. One that is heard in part counts with that part, which is good
+    enough to grow by; while there is any, the expression is no ground to shrink.
+    """
+    loads = {name: measure(view.policy.signals[name], inf, roster, view) for name in sorted(expr.names - {CAPACITY})}
+    spoken = {
+        name: load
+        for name, load in loads.items()
+        if load.known or isinstance(view.policy.signals[name].on_missing, Assumption)
+    }
     each = 1.0 if is_sum(signal) else roster.serving
+    value = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view)})
     if value is None:
-        silent = tuple(sorted(name for name, known in values.items() if known is None)) or (GROUP,)
+        silent = tuple(name for name, load in loads.items() if load.missing) or (GROUP,)
         assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
         return Load(assumed, assumed, 0, each, silent)
-    return Load(value * each, value * each, 1, each, ())
+    shrinking = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)})
+    growing = value * each
+    if any(view.policy.signals[name].per_node for name in loads):
+        growing = _capped(growing, cap, roster)
+    partial = tuple(name for name, load in spoken.items() if load.missing)
+    if partial and isinstance(signal.on_missing, Assumption):
+        growing = max(growing, signal.on_missing.value * each)
+    return Load(growing, max(growing, (shrinking or 0.0) * each), 1, each, partial)
+
+
+def _levels(
+    spoken: Mapping[str, Load], loads: Mapping[str, Load], view: View, *, shrinking: bool = False
+) -> dict[str, float | None]:
+    """Return each signal as its aggregate reads it; None for who is silent."""
+    levels: dict[str, float | None] = dict.fromkeys(loads)
+    for name, load in spoken.items():
+        total = load.shrinking if shrinking else load.growing
+        levels[name] = total if is_sum(view.policy.signals[name]) else total / (load.members or 1.0)
+    return levels
+
+
+def _capped(load: float, cap: float, roster: Roster) -> float:
+    """Let the nodes in warm-up have at most `cap` of a load that is told of all nodes as one."""
+    cold = sum(member.weight for member in roster.in_service if member.cold)
+    if not cold:
+        return load
+    mean = load / roster.serving
+    return mean * (roster.serving - cold) + min(mean, cap) * cold
 
 
 def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:

@@ -14,7 +14,7 @@ from autoscaler.decide.view import View
 from autoscaler.model.history import BUCKET, Recording, bucket_of
 from autoscaler.policy.rules import Forecast
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import COUNTED
+from autoscaler.policy.signals import CAPACITY
 
 _SPARE = timedelta(days=1)
 """How much longer records are kept than anything looks back: for a daemon that was down, and for clocks."""
@@ -42,7 +42,7 @@ def _measures(name: str, policy: Policy) -> Mapping[str, object]:
     """
     signal = policy.signals[name]
     said = signal.model_dump(mode="json", exclude_defaults=True, exclude={"max_age", "on_missing"})
-    parts = sorted(signal.expr.names - COUNTED) if signal.expr else []
+    parts = sorted(signal.expr.names - {CAPACITY}) if signal.expr else []
     return {**said, **{part: _measures(part, policy) for part in parts}}
 
 

@@ -11,7 +11,7 @@ from autoscaler.decide.classify import Roster, call_roll
 from autoscaler.decide.combine import combine
 from autoscaler.decide.floors import add_headroom, bounds_now, keep_reservations, keep_schedules
 from autoscaler.decide.forecast import foresee, keep_forecasts
-from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
+from autoscaler.decide.limits import keep_max, keep_min, refuse_to_shrink_blindly
 from autoscaler.decide.load import measure
 from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.past import forecasts
@@ -47,7 +47,8 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     proposal = steady(proposal, history, view)
     proposal = keep_reservations(keep_schedules(proposal, view), view, roster)
     proposal = keep_forecasts(proposal, floors)
-    proposal = keep_bounds(slow_down(proposal, view), bounds_now(view))
+    proposal = slow_down(keep_max(proposal, bounds_now(view)), view)
+    proposal = keep_min(proposal, bounds_now(view))
     proposal = refuse_to_shrink_blindly(proposal, view, roster)
     decision = Decision(
         group=snapshot.group,

@@ -1,7 +1,7 @@
 """Shrink only to the highest recommendation of a window, grow only to the lowest, as the HorizontalPodAutoscaler does.
 
-A window that was not watched does not count: after a start, or a pause of the daemon longer than the window, it has to
-pass again before anything shrinks.
+A window that was not watched does not count: after a start, or a pause of the daemon, it has to pass again before
+anything shrinks.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from autoscaler.policy.units import format_duration
 def remember(
     history: Sequence[Recommendation], now: datetime, desired: int, window: timedelta
 ) -> tuple[Recommendation, ...]:
-    """Add a recommendation; keep those of the window and the one before it, which proves that all of it was watched."""
-    if history and now - history[-1].at > max(window, LONGEST_BLINK):
+    """Add a recommendation; keep those of the window and the one before it, which proves that all of it was watched.
+
+    After a pause everything before it is forgotten: nobody knows what was wanted meanwhile.
+    """
+    if history and now - history[-1].at > LONGEST_BLINK:
         history = ()
     inside = [entry for entry in history if now - entry.at < window]
     before = [entry for entry in history if now - entry.at >= window][-1:]

@@ -1,9 +1,9 @@
 """Change by amounts while a load is beyond thresholds: step scaling.
 
 An addition counts from the nodes in service, so that those already on their way are part of it (EC2 Auto Scaling
-counts the same way). Within its thresholds a rule that only adds has no opinion. One that also removes holds: it has
-said when it wants fewer nodes, and that is not now. Were it silent there, and cautious below, more load could mean
-fewer nodes.
+counts the same way). Within its thresholds a rule that only adds has no opinion, unless it lacks data: then it holds,
+for what it lacks may be what it is there to see. One that also removes holds: it has said when it wants fewer nodes,
+and that is not now. Were it silent there, and cautious below, more load could mean fewer nodes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, vi
     if silence:
         return silence
     value = load.growing if is_sum(signal) else load.level
-    silent = Direction.HOLD if any(step.remove for step in rule.steps) else Direction.ABSTAIN
+    content = load.missing or any(step.remove for step in rule.steps)
+    silent = Direction.HOLD if content else Direction.ABSTAIN
     verdict = Verdict(name, silent, current, f"{rule.signal} is within every threshold", value, missing=load.missing)
     since = breaches(rule, signal, load, view)
     held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), view.now)]

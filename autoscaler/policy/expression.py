@@ -1,4 +1,4 @@
-"""Arithmetic over signals: `sessions / nodes`, `max(a, b)`, `coalesce(a, b)` where `a` may be missing.
+"""Arithmetic over signals: `sessions / capacity`, `max(a, b)`, `coalesce(a, b)` where `a` may be missing.
 
 simpleeval walks Python's syntax tree without ever compiling it. Of that syntax only numbers, names, + - * / and the
 calls of four functions are let through, so that a text of bounded length is also done in bounded time: no powers, no
@@ -11,7 +11,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, nan
 
 from pydantic_core import PydanticCustomError
 from simpleeval import SimpleEval
@@ -25,17 +25,20 @@ _SYNTAX = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant, ast.operato
 
 
 def _known(combine: Callable[..., float]) -> Callable[..., Value]:
-    """Let what is missing make the result missing: it is never a zero. Too large is infinite, as floats have it."""
+    """Let what is missing make the result missing: it is never a zero. What no float can hold is missing, too."""
 
     def combined(*values: Value) -> Value:
-        return None if None in values else combine(*(float(value or 0.0) for value in values))
+        if None in values:
+            return None
+        result = combine(*(float(value or 0.0) for value in values))
+        return result if isfinite(result) else None
 
     return combined
 
 
 def _quotient(dividend: float, divisor: float) -> float:
-    """Divide; by zero there is no answer, which counts as missing."""
-    return dividend / divisor if divisor else float("nan")
+    """Divide; by zero there is no answer."""
+    return dividend / divisor if divisor else nan
 
 
 def _coalesce(*values: Value) -> Value:
@@ -70,7 +73,7 @@ class Expression:
         result = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(values)).eval(
             self.text, previously_parsed=self.tree
         )
-        return float(result) if result is not None and isfinite(result) else None
+        return None if result is None else float(result)
 
 
 def parse_expression(value: object) -> Expression:

@@ -6,17 +6,20 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.plan import Endpoint
 from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.launch import LaunchRules
-from autoscaler.policy.record import Name, Record
+from autoscaler.policy.record import Faults, Name, Record, cross_check, cross_check_each
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
-from autoscaler.policy.signals import COUNTED, Aggregate, Signal
+from autoscaler.policy.signals import CAPACITY, Aggregate, Signal
 from autoscaler.policy.units import Duration, FromList, Percent
+
+
+Path = tuple[str | int, ...]
 
 
 class Bounds(Record):
@@ -29,11 +32,10 @@ class Bounds(Record):
         description="more nodes are never wanted; a tenth more, at least one, may exist while some leave",
     )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Bounds:
+    @cross_check
+    def _ordered(self) -> Faults:
         if self.min > self.max:
-            raise PydanticCustomError("bounds", "min {min} is above max {max}", {"min": self.min, "max": self.max})
-        return self
+            yield PydanticCustomError("bounds", "min {min} is above max {max}", {"min": self.min, "max": self.max})
 
 
 class RateLimit(Record):
@@ -45,11 +47,10 @@ class RateLimit(Record):
     )
     per: Duration = Field(description="the period, reaching back from now; a day at most has a meaning")
 
-    @model_validator(mode="after")
-    def _one_amount(self) -> RateLimit:
+    @cross_check
+    def _one_amount(self) -> Faults:
         if (self.nodes is None) == (self.percent is None):
-            raise PydanticCustomError("rate", "needs exactly one of nodes and percent")
-        return self
+            yield PydanticCustomError("rate", "needs exactly one of nodes and percent")
 
     def amount(self, size: int) -> int:
         """Return the limit in nodes; a percentage is of `size`, and at least one node."""
@@ -199,64 +200,51 @@ class Policy(Record):
         description="prefix of this group's servers: `slot1`, `slot2`, ... Others are left alone but for nodes of ours",
     )
 
-    @model_validator(mode="after")
-    def _expressions_fit_signals(self) -> Policy:
-        measured = {name for name, signal in self.signals.items() if signal.expr is None} | COUNTED
-        for name, signal in self.signals.items():
-            unknown = sorted(signal.expr.names - measured) if signal.expr else []
-            if unknown:
-                message = "names {unknown}; it may name the measured signals of this policy, nodes and capacity"
-                at = ("signals", name, "expr")
-                raise PydanticCustomError("expression", message, {"unknown": ", ".join(unknown), "at": at})
-        return self
+    @cross_check_each("signals")
+    def _expression_fits_signals(self, name: str, signal: Signal) -> Faults:
+        """A signal that is wrong in itself may be measured, or not: nobody knows."""
+        names = signal.expr.names if signal.expr else frozenset()
+        others = {other: self.signals.get(other) for other in sorted(names - {CAPACITY})}
+        unknown = [other for other, known in others.items() if not known or getattr(known, "expr", None)]
+        if unknown:
+            message = "names {unknown}; it may name the measured signals of this policy, and capacity"
+            at = ("signals", name, "expr")
+            yield PydanticCustomError("expression", message, {"unknown": ", ".join(unknown), "at": at})
 
-    @model_validator(mode="after")
-    def _rules_fit_signals(self) -> Policy:
-        for number, rule in enumerate(self.scale):
-            if rule.signal is None:
-                continue
-            kind = "step" if rule.step else "target_tracking"
-            at = ("scale", number, kind, "signal")
-            signal = self.signals.get(rule.signal)
-            if signal is None:
-                message = "scale names the signal {name}, which is not under signals"
-                raise PydanticCustomError("signal", message, {"name": repr(rule.signal), "at": at})
-            if rule.target_tracking:
-                _check_target(rule.target_tracking, signal, at)
-        return self
+    @cross_check_each("scale")
+    def _rule_fits_signals(self, number: int, rule: ScaleRule) -> Faults:
+        if rule.signal is None:
+            return
+        at = ("scale", number, "step" if rule.step else "target_tracking", "signal")
+        signal = self.signals.get(rule.signal)
+        if signal is None:
+            yield _unknown_signal(rule.signal, at)
+        elif rule.target_tracking:
+            yield from _target_faults(rule.target_tracking, signal, at)
 
-    @model_validator(mode="after")
-    def _forecasts_fit_signals(self) -> Policy:
-        for number, rule in enumerate(self.scale):
-            if rule.forecast is None:
-                continue
-            name, at = rule.forecast.signal, ("scale", number, "forecast", "signal")
-            signal = self.signals.get(name)
-            if signal is None:
-                message = "scale names the signal {name}, which is not under signals"
-                raise PydanticCustomError("signal", message, {"name": repr(name), "at": at})
-            if signal.aggregate != Aggregate.SUM:
-                message = "{name}: only a total can be compared over weeks of more and fewer nodes; aggregate: sum"
-                raise PydanticCustomError("signal", message, {"name": name, "at": at})
-        return self
+    @cross_check_each("scale")
+    def _forecast_fits_signals(self, number: int, rule: ScaleRule) -> Faults:
+        if rule.forecast is None:
+            return
+        name, at = rule.forecast.signal, ("scale", number, "forecast", "signal")
+        signal = self.signals.get(name)
+        if signal is None:
+            yield _unknown_signal(name, at)
+        elif signal.aggregate != Aggregate.SUM:
+            message = "{name}: only a total can be compared over weeks of more and fewer nodes; aggregate: sum"
+            yield PydanticCustomError("signal", message, {"name": name, "at": at})
 
-    @model_validator(mode="after")
-    def _reservations_fit(self) -> Policy:
-        for number, reservation in enumerate(self.reservations):
-            if reservation.viewers is not None and self.viewers_per_node is None:
-                raise PydanticCustomError(
-                    "reservation",
-                    "reserves viewers; say how many a node carries: viewers_per_node",
-                    {"at": ("reservations", number)},
-                )
-        return self
+    @cross_check_each("reservations")
+    def _reservation_fits(self, number: int, reservation: Reservation) -> Faults:
+        if reservation.viewers is not None and self.viewers_per_node is None:
+            message = "reserves viewers; say how many a node carries: viewers_per_node"
+            yield PydanticCustomError("reservation", message, {"at": ("reservations", number)})
 
-    @model_validator(mode="after")
-    def _backends_once(self) -> Policy:
-        backends = [membership.backend for membership in self.load_balancer]
-        if len(set(backends)) != len(backends):
-            raise PydanticCustomError("backend", "load_balancer names a backend twice", {"at": ("load_balancer",)})
-        return self
+    @cross_check_each("load_balancer")
+    def _backend_once(self, number: int, membership: BackendMembership) -> Faults:
+        if membership.backend in {getattr(other, "backend", None) for other in self.load_balancer[:number]}:
+            at = ("load_balancer", number, "backend")
+            yield PydanticCustomError("backend", "is named twice", {"at": at})
 
     def reserved(self, room: Reservation | Booking) -> int:
         """Return how many nodes of the first type are asked for.
@@ -281,14 +269,20 @@ class Policy(Record):
         return tuple(Endpoint(membership.backend, membership.port) for membership in self.load_balancer)
 
 
-def _check_target(rule: TargetTracking, signal: Signal, at: tuple[str | int, ...]) -> None:
+def _unknown_signal(name: str, at: Path) -> PydanticCustomError:
+    message = "scale names the signal {name}, which is not under signals"
+    return PydanticCustomError("signal", message, {"name": repr(name), "at": at})
+
+
+def _target_faults(rule: TargetTracking, signal: Signal, at: Path) -> Faults:
+    """Yield how a target and its signal do not fit, at most one: the others would follow from it."""
     summed = signal.aggregate == Aggregate.SUM
     if summed != (rule.target_per_node is not None):
         message = "{name}: a sum goes with target_per_node, any other aggregate with target"
-        raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
-    if signal.figure in MEANS and not signal.per_node:
+        yield PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
+    elif signal.figure in MEANS and not signal.per_node:
         message = "{name}: a time is not shared out among nodes; use step, or the source of each node"
-        raise PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
-    if signal.expr is None and not signal.per_node and not summed:
+        yield PydanticCustomError("signal", message, {"name": rule.signal, "at": at})
+    elif signal.expr is None and not signal.per_node and not summed:
         message = "{name}: {source} has one value for the group; use aggregate: sum with target_per_node"
-        raise PydanticCustomError("signal", message, {"name": rule.signal, "source": signal.source, "at": at})
+        yield PydanticCustomError("signal", message, {"name": rule.signal, "source": signal.source, "at": at})

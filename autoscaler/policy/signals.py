@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.expression import Expression, parse_expression
-from autoscaler.policy.record import Name, Record
+from autoscaler.policy.record import Faults, Name, Record, cross_check
 from autoscaler.policy.units import Duration, format_duration, format_number
 
 RESOURCE_SOURCES = {
@@ -74,14 +74,8 @@ GROUP_SOURCES = {
 }
 _BY_APPLICATION = ("mongodb.streams", "mongodb.viewers", "mongodb.node.publishers")
 
-NODES = "nodes"
-"""What an expression calls the number of nodes in service."""
-
 CAPACITY = "capacity"
-"""What it calls their worth, in nodes of the policy's first type."""
-
-COUNTED = frozenset({NODES, CAPACITY})
-"""What an expression may name beside signals."""
+"""What an expression calls the worth of the nodes in service: their number, in nodes of the policy's first type."""
 
 SOURCES = PER_NODE_SOURCES | GROUP_SOURCES
 _SHORTEST_WINDOW, _LONGEST_WINDOW = timedelta(seconds=1), timedelta(hours=1)
@@ -154,8 +148,8 @@ def _expression(value: object) -> Expression | None:
 class Signal(Record):
     """A measured load, or an expression over measured ones. A value older than `max_age` is missing, not old news.
 
-    An expression is evaluated on the other signals as they are aggregated, on `nodes`, the number in service, and on
-    `capacity`, what they are worth in nodes of the policy's first type.
+    An expression is evaluated on the other signals as they are aggregated, and on `capacity`, the nodes in service
+    counted in nodes of the policy's first type.
     """
 
     source: str = Field(
@@ -170,7 +164,7 @@ class Signal(Record):
         PlainSerializer(lambda expr: expr and expr.text),
     ] = Field(
         default=None,
-        description="arithmetic over other signals, `nodes`, the number in service, and their `capacity`",
+        description="arithmetic over other signals and `capacity`, the nodes in service",
     )
     backend: Name | None = Field(default=None, description="for `haproxy` sources: this backend only")
     application: Name | None = Field(
@@ -193,27 +187,46 @@ class Signal(Record):
         description="what the rule may make of a missing value; nothing lets it shrink the group",
     )
 
-    @model_validator(mode="after")
-    def _known_source(self) -> Signal:
+    @cross_check
+    def _one_source(self) -> Faults:
         if bool(self.source) == bool(self.expr):
-            raise PydanticCustomError("source", "needs exactly one of from and expr")
-        if self.expr is None and self.source not in SOURCES:
+            doubts = ("source", "expr")
+            yield PydanticCustomError("source", "needs exactly one of from and expr", {"doubts": doubts})
+        elif self.expr is None and self.source not in SOURCES:
             close = get_close_matches(self.source, SOURCES, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SOURCES)}"
-            raise PydanticCustomError(
-                "source", "there is no source {source}; {hint}", {"source": repr(self.source), "hint": hint}
-            )
+            words = {"source": repr(self.source), "hint": hint, "at": ("from",)}
+            yield PydanticCustomError("source", "there is no source {source}; {hint}", words)
+
+    @cross_check
+    def _narrowed_by_backend(self) -> Faults:
         if self.backend is not None and not self.source.startswith((_SERVER, _BACKEND)):
-            raise PydanticCustomError("source", "backend goes with haproxy sources only")
+            message = "backend goes with haproxy sources only"
+            yield PydanticCustomError("source", message, {"at": ("backend",)})
+
+    @cross_check
+    def _narrowed_by_application(self) -> Faults:
         if self.application is not None and not self.source.startswith(_BY_APPLICATION):
-            raise PydanticCustomError("source", "application goes with mongodb streams, viewers and publishers only")
+            message = "application goes with mongodb streams, viewers and publishers only"
+            yield PydanticCustomError("source", message, {"at": ("application",)})
+
+    @cross_check
+    def _window_of_some_length(self) -> Faults:
         if self.window and not _SHORTEST_WINDOW <= self.window <= _LONGEST_WINDOW:
-            raise PydanticCustomError("window", "is a window of less than 1s, or of more than 1h")
+            message = "is a window of less than 1s, or of more than 1h"
+            yield PydanticCustomError("window", message, {"at": ("window",)})
+
+    @cross_check
+    def _window_of_measured(self) -> Faults:
         if self.window and self.expr:
-            raise PydanticCustomError("window", "window goes with from; give one to the signals that expr names")
-        if self.figure in MEANS and self.aggregate == Aggregate.SUM:
-            raise PydanticCustomError("aggregate", "times do not add up; use mean, max, or a percentile")
-        return self
+            message = "window goes with from; give one to the signals that expr names"
+            yield PydanticCustomError("window", message, {"at": ("window",)})
+
+    @cross_check
+    def _aggregate_of_times(self) -> Faults:
+        if self.aggregate == Aggregate.SUM and self.figure in MEANS:
+            message = "times do not add up; use mean, max, or a percentile"
+            yield PydanticCustomError("aggregate", message, {"at": ("aggregate",)})
 
     @cached_property
     def key(self) -> str:

@@ -11,7 +11,7 @@ from autoscaler.decide.past import forecasts
 from autoscaler.model.errors import Problem
 from autoscaler.policy.document import Document, Path
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import SOURCES
+from autoscaler.policy.signals import CAPACITY, SOURCES
 from autoscaler.review.scenario import Given, NodeTold, SignalTold, Step
 from autoscaler.review.stage import SOURCE_OF
 
@@ -98,7 +98,7 @@ class _Block:
                 yield self.document.problem(at, "signal", f"the policy has no signal {name!r}", hint)
                 continue
             if signal.expr is not None:
-                hint = f"tell of {', '.join(sorted(signal.expr.names))}"
+                hint = f"tell of {', '.join(sorted(signal.expr.names - {CAPACITY}))}"
                 yield self.document.problem(at, "signal", f"{name!r} is computed from others", hint)
                 continue
             other = told_by.setdefault(signal.key, name)

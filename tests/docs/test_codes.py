@@ -14,7 +14,7 @@ import pytest
 
 from autoscaler.adapters.ec2_errors import KINDS
 from autoscaler.cli.plan import WOULD_ACT
-from autoscaler.decide.limits import keep_bounds
+from autoscaler.decide.limits import keep_max, keep_min
 from autoscaler.model import errors
 from autoscaler.model.decision import Direction, Proposal
 from autoscaler.model.errors import ConfigurationError
@@ -255,6 +255,7 @@ def test_what_the_type_checker_says_is_listed() -> None:
 @pytest.mark.parametrize(("current", "code"), [(0, "below_min"), (9, "above_max")])
 def test_reasons_of_bounds_are_those_of_the_document(current: int, code: str) -> None:
     """The collector reads source; this one example holds it to what really comes out."""
-    (reason,) = keep_bounds(Proposal(current, current), Bounds(min=1, max=5)).reasons
+    bounds = Bounds(min=1, max=5)
+    (reason,) = keep_min(keep_max(Proposal(current, current), bounds), bounds).reasons
     assert reason.code == code
     assert code in reasons()

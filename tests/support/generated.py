@@ -22,7 +22,7 @@ Data = dict[str, Any]
 ON_MISSING = ["hold", "scale_out_only", "ignore", "assume(0)", "assume(55.5)"]
 AGGREGATES = ["mean", "max", "p50", "p95"]
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]
-RISING = ["sessions / nodes", "sessions / capacity", "max(cpu, 20)", "coalesce(cpu, sessions)",
+RISING = ["sessions / capacity", "max(cpu, 20)", "coalesce(cpu, sessions)",
           "cpu + 0.5 * sessions", "min(cpu, 90)"]  # fmt: skip
 """Expressions that never fall when what they name rises."""
 

@@ -23,7 +23,7 @@ signals:
   sessions: {from: haproxy.server.sessions, backend: backend_http, aggregate: sum}
   streams: {from: mongodb.node.publishers, aggregate: sum}
   viewers: {from: mongodb.viewers, aggregate: sum}
-  each: {expr: viewers / nodes}
+  each: {expr: viewers / capacity}
 scale:
   - target_tracking: {signal: cpu, target: 60}
   - step: {signal: cpu, steps: [{above: 80, for: 30s, add: 3}]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autoscaler.policy.document import Path
 from autoscaler.policy.rules import Forecast, ScaleRule, Schedule
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import COUNTED, Signal
+from autoscaler.policy.signals import CAPACITY, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def voices(policy: Policy) -> list[Voice]:
 def measured(signal: Signal, policy: Policy) -> list[tuple[str, Signal]]:
     """Return the measured signals that an expression is made of, with their names; nothing for a measured one."""
     names = signal.expr.names if signal.expr else frozenset()
-    return [(name, policy.signals[name]) for name in sorted(names - COUNTED)]
+    return [(name, policy.signals[name]) for name in sorted(names - {CAPACITY})]
 
 
 def sources(voice: Voice, policy: Policy) -> list[tuple[str, Signal]]:

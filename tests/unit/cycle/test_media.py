@@ -91,8 +91,9 @@ def test_nobody_is_asked_while_no_signal_looks_at_it(stage: Stage) -> None:
 
 def test_a_signal_that_only_an_expression_uses_is_asked_for(stage: Stage) -> None:
     asked = Asked(stage)
-    signals = {"v": {"from": VIEWERS, "aggregate": "sum"}, "each": {"expr": "v / nodes"}}
-    report = stage.cycle(policy(signals=signals, scale=[{"target_tracking": {"signal": "each", "target": 30}}]))
+    signals = {"v": {"from": VIEWERS, "aggregate": "sum"}, "each": {"expr": "v / capacity"}}
+    rule = {"target_tracking": {"signal": "each", "target": 30}}
+    report = stage.cycle(policy(signals=signals, scale=[rule], warm_up="0s"))
     assert len(asked.ips) == 2
     assert (report.decision.verdicts[0].value, report.decision.direction) == (123 * 2, Direction.OUT)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.decide.classify import call_roll
-from autoscaler.decide.limits import keep_bounds, refuse_to_shrink_blindly
+from autoscaler.decide.limits import keep_max, keep_min, refuse_to_shrink_blindly
 from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
@@ -46,12 +46,13 @@ def test_growing_does_not_wait() -> None:
 
 
 def test_the_history_keeps_the_window_and_what_proves_it() -> None:
-    kept = remember(history((900, 1), (700, 2), (590, 3)), NOW, 4, WINDOW)
-    assert kept == history((700, 2), (590, 3), (0, 4))
+    kept = remember(history((900, 1), (700, 2), (590, 3), (60, 3)), NOW, 4, WINDOW)
+    assert kept == history((700, 2), (590, 3), (60, 3), (0, 4))
 
 
-def test_a_pause_longer_than_the_window_starts_it_anew() -> None:
-    assert remember(history((1300, 1), (601, 2)), NOW, 4, WINDOW) == history((0, 4))
+def test_a_pause_starts_every_window_anew() -> None:
+    """Nobody knows what was wanted meanwhile, however long the longest window is."""
+    assert remember(history((1300, 1), (61, 2)), NOW, 4, seconds(6 * 3600)) == history((0, 4))
     assert remember(history((59, 2)), NOW, 4, seconds(5)) == history((59, 2), (0, 4))  # slow cycles are no pause
 
 
@@ -90,9 +91,10 @@ def test_a_rate_counts_what_really_happened(
 
 def test_bounds_clamp_both_ways() -> None:
     bounds = Bounds(min=2, max=5)
-    assert [keep_bounds(Proposal(3, wish), bounds).desired for wish in (1, 2, 5, 9)] == [2, 2, 5, 5]
-    assert keep_bounds(Proposal(3, 9), bounds).reasons[0].code == "above_max"
-    assert keep_bounds(Proposal(3, 0), bounds).reasons[0].code == "below_min"
+    assert [keep_max(Proposal(3, wish), bounds).desired for wish in (1, 2, 5, 9)] == [1, 2, 5, 5]
+    assert [keep_min(Proposal(3, wish), bounds).desired for wish in (1, 2, 5, 9)] == [2, 2, 5, 9]
+    assert keep_max(Proposal(3, 9), bounds).reasons[0].code == "above_max"
+    assert keep_min(Proposal(3, 0), bounds).reasons[0].code == "below_min"
 
 
 def test_shrinking_is_refused_on_what_we_cannot_see() -> None:
@@ -152,12 +154,12 @@ def test_min_outranks_a_cooldown() -> None:
 
 
 def test_each_step_names_itself_with_before_and_after() -> None:
-    rules = policy(bounds={"min": 1, "max": 5}, scale_out={"max": [{"nodes": 6, "per": "1m"}]})
+    rules = policy(bounds={"min": 1, "max": 5}, scale_out={"max": [{"nodes": 2, "per": "1m"}]})
     decision, memory = decide(snapshot(node(1), node(2), cpu={1: 300.0, 2: 300.0}), rules, seasoned(1, 2))
     assert [(r.code, r.before, r.after) for r in decision.reasons] == [
         ("target_tracking", 2, 10),
-        ("rate_limit_out", 10, 8),
-        ("above_max", 8, 5),
+        ("above_max", 10, 5),
+        ("rate_limit_out", 5, 4),
     ]
     assert memory.recommendations == (Recommendation(NOW, 10),)
 

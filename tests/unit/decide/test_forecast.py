@@ -196,10 +196,10 @@ def test_bounds_and_paces_hold_for_a_forecast_as_for_any_wish() -> None:
     assert (decision.desired, codes(decision)) == (8, ["forecast", "above_max"])
     paced = rules({"scale_out": {"max": [{"nodes": 2, "per": "1m"}]}})
     decision = decided(scene(told, paced), paced)
-    assert (decision.desired, codes(decision)) == (5, ["forecast", "rate_limit_out"])
+    assert (decision.desired, codes(decision)) == (5, ["forecast", "above_max", "rate_limit_out"])
     cooled = rules({"scale_out": {"cooldown": "5m"}})
     decision = decided(scene(told, cooled), cooled, events=(ScaleEvent(NOW - seconds(60), 1),))
-    assert (decision.desired, codes(decision)) == (3, ["forecast", "cooldown_out"])
+    assert (decision.desired, codes(decision)) == (3, ["forecast", "above_max", "cooldown_out"])
 
 
 def test_a_window_does_not_delay_a_forecast_and_does_not_remember_it() -> None:
@@ -271,7 +271,7 @@ def test_an_expression_measures_what_the_signals_measure_that_it_names() -> None
     plain = computed("one * 2", SESSIONS)
     assert plain == computed("one * 2", SESSIONS)
     assert len({plain, computed("one * 3", SESSIONS), computed("one * 2", "haproxy.server.queued")}) == 3
-    assert computed("one / nodes", SESSIONS) != plain
+    assert computed("one / capacity", SESSIONS) != plain
 
 
 BOTH = {"signals": {"viewers": {"from": SESSIONS, "aggregate": "sum"}}}

@@ -214,7 +214,7 @@ def test_a_group_signal_may_be_assumed() -> None:
 BUSY = {
     "cpu": {"from": "mongodb.node.cpu_percent"},
     "sessions": {"from": SESSIONS, "aggregate": "sum"},
-    "busy": {"expr": "max(cpu, sessions / nodes)"},
+    "busy": {"expr": "max(cpu, sessions / capacity)"},
 }
 
 
@@ -228,7 +228,7 @@ BUSY = {
         ({"on_missing": "ignore"}, {"i-1": 90}, {"target": 60}, ABSTAIN, 2),
         ({"on_missing": "assume(90)"}, {"i-1": 90}, {"target": 60}, OUT, 3),
         ({"expr": "sessions", "aggregate": "sum"}, {"i-1": 150, "i-2": 150}, {"target_per_node": 60}, OUT, 5),
-        ({"expr": "cpu / (nodes - 2)"}, {}, {"target": 60}, HOLD, 2),  # divides by zero
+        ({"expr": "cpu / (capacity - 2)"}, {}, {"target": 60}, HOLD, 2),  # divides by zero
     ],
 )
 def test_an_expression_is_a_signal_like_others(

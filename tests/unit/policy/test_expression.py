@@ -68,7 +68,7 @@ def with_expression(text: str, **changes: Any) -> Policy:
 
 
 def test_an_expression_names_measured_signals_only() -> None:
-    busy = with_expression("sessions / nodes + cpu").signals["busy"]
+    busy = with_expression("sessions / capacity + cpu").signals["busy"]
     assert busy.expr is not None
     assert Signal(expr=busy.expr) == busy
     assert Signal.model_validate({"from": "mongodb.viewers", "expr": None}).expr is None

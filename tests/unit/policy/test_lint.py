@@ -84,7 +84,7 @@ def test_a_warning_stands_where_its_cause_is(old: str, new: str, expected: str) 
 UNWISE = [
     (SIGNALS.replace("age: 20s, on_missing: scale_out_only", "age: 20s, on_missing: ignore"), "lint-absence-shrinks"),
     (
-        SIGNALS + '  busy: {expr: "coalesce(sessions, 2 * 3) / nodes"}\n' + BOTH + hold("busy", "target: 9"),
+        SIGNALS + '  busy: {expr: "coalesce(sessions, 2 * 3) / capacity"}\n' + BOTH + hold("busy", "target: 9"),
         "lint-stand-in-shrinks",
     ),
     (steps(UP, DOWN).replace("scale_out_only", "assume(61)"), "lint-assume-above-target"),
@@ -254,8 +254,8 @@ WISE = [
     CPU.replace("scale_out_only", "assume(30)") + HOLDS,
     steps(DOWN, "{above: 60, add: 1}").replace("scale_out_only", "assume(60)"),
     steps(DOWN).replace("scale_out_only", "assume(60)"),
-    SIGNALS + '  busy: {expr: "coalesce(sessions / nodes, cpu)"}\n' + BOTH + hold("busy", "target: 9"),
-    SIGNALS + '  busy: {expr: "max(sessions / nodes, 5)"}\n' + HOLDS + hold("busy", "target: 9"),
+    SIGNALS + '  busy: {expr: "coalesce(sessions / capacity, cpu)"}\n' + BOTH + hold("busy", "target: 9"),
+    SIGNALS + '  busy: {expr: "max(sessions / capacity, 5)"}\n' + HOLDS + hold("busy", "target: 9"),
     steps("{above: 80, add: 1}", beside=hold("cpu", "target: 60")),
     CPU.replace("max_age", "aggregate: sum, max_age") + steps("{above: 900, add: 1}", DOWN).removeprefix(CPU),
     SIGNALS + BOTH.replace("signal: cpu, target: 60", "signal: cpu, target: 75") + "headroom: {percent: 20%}\n",

@@ -45,7 +45,7 @@ def test_absence_is_not_outvoted_not_even_in_a_rule_group(label: dict[str, str])
     assert desired([60] * 4, [10] * 4, scale=rules) == (1 if label else 4)
 
 
-@pytest.mark.parametrize(("expr", "wanted"), [("coalesce(sessions / nodes, 0)", 1), ("sessions / nodes", 4)])
+@pytest.mark.parametrize(("expr", "wanted"), [("coalesce(sessions / capacity, 0)", 1), ("sessions / capacity", 4)])
 def test_a_number_that_stands_in_shrinks(expr: str, wanted: int) -> None:
     signals = {"cpu": {"from": CPU}, "sessions": SESSIONS_SUM, "busy": {"expr": expr}}
     rules = [{"target_tracking": {"signal": "busy", "target": 100}}]

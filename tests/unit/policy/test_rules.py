@@ -107,7 +107,7 @@ def test_a_reservation_that_makes_no_sense_is_refused(change: dict[str, Any], me
         ({"from": "haproxy.server.response_ms", "aggregate": "sum"}, "times do not add up"),
         ({"window": "999ms"}, "less than 1s, or of more than 1h"),
         ({"window": "61m"}, "less than 1s, or of more than 1h"),
-        ({"from": "", "expr": "nodes", "window": "1m"}, "window goes with from"),
+        ({"from": "", "expr": "capacity", "window": "1m"}, "window goes with from"),
     ],
 )
 def test_a_signal_that_makes_no_sense_is_refused(signal: dict[str, Any], message: str) -> None:

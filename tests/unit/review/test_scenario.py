@@ -37,7 +37,7 @@ def case(given: str, expect: str = "{desired: 1}") -> str:
         (case("{nodes: 1, signals: {xyz: 1}}"), "3:33: signal the policy has no signal 'xyz' (it has cpu, peak, "),
         (
             case("{nodes: 1, signals: {each: 1}}"),
-            "3:33: signal 'each' is computed from others (tell of nodes, viewers)",
+            "3:33: signal 'each' is computed from others (tell of viewers)",
         ),
         (
             case("{nodes: 1, signals: {cpu: 1, peak: 2}}"),

@@ -1,0 +1,133 @@
+"""Situations in which a group once shrank on what it did not know, or could not grow by what it knew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autoscaler.decide.pipeline import decide
+from autoscaler.model.decision import Decision, Direction
+from autoscaler.model.memory import DrainRecord, Memory, Recommendation
+from autoscaler.model.snapshot import Sample, ServerStatus
+from autoscaler.plan.planner import plan
+from tests.support.fleet import CPU, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot, view
+
+SIX = range(1, 7)
+GPU = "ams.node.gpu_percent"
+SUM = {"from": SESSIONS, "aggregate": "sum", "on_missing": "scale_out_only"}
+COUNT = {"target_tracking": {"signal": "sessions", "target_per_node": 100}}
+HOLD = {"target_tracking": {"signal": "cpu", "target": 60}}
+MEAN = {"target_tracking": {"signal": "mean", "target": 100}}
+
+
+def decided(samples: dict[str, dict[int, float]], memory: Memory | None = None, **rules: Any) -> Decision:
+    """Six nodes in service since long ago, and what is decided of what they say."""
+    told = {key: {f"i-{n}": Sample(value, NOW) for n, value in values.items()} for key, values in samples.items()}
+    shot = snapshot(*(node(number) for number in SIX), samples=told)
+    return decide(shot, policy(**{"bounds": {"min": 1, "max": 50}, **rules}), memory or seasoned(*SIX))[0]
+
+
+def all_of(value: float, *silent: int) -> dict[int, float]:
+    return {number: value for number in SIX if number not in silent}
+
+
+@pytest.mark.parametrize("control", [[], [{"nodes": 6, "per": "6h"}]])
+def test_a_pause_of_the_daemon_starts_every_window_anew(control: list[dict[str, Any]]) -> None:
+    """Busy until five hours ago, then nobody looked: an hour of a window that is longer proves nothing."""
+    busy = tuple(Recommendation(NOW - seconds(5 * 3600 + age), 6) for age in range(1200, 0, -10))
+    memory = seasoned(*SIX, recommendations=busy, looked_at=busy[-1].at)
+    scale_in = {"stabilization": "10m", "control": control}
+    found = decided({CPU: all_of(5.0)}, memory, scale_in=scale_in)
+    assert (found.desired, found.reasons[-1].code) == (6, "stabilization")
+
+
+def test_a_threshold_that_was_passed_before_a_pause_has_to_be_held_anew() -> None:
+    memory = seasoned(*SIX, breaches={"cpu below 20": NOW - seconds(3600)}, looked_at=NOW - seconds(3590))
+    step = {"step": {"signal": "cpu", "steps": [{"below": 20, "for": "30m", "remove": 3}]}}
+    found = decided({CPU: all_of(5.0)}, memory, scale=[step])
+    assert (found.desired, found.verdicts[0].direction) == (6, Direction.HOLD)
+    watched = replace(memory, looked_at=NOW - seconds(5))
+    assert decided({CPU: all_of(5.0)}, watched, scale=[step]).desired == 3
+
+
+@pytest.mark.parametrize("expr", ["max(cpu, 100 * q / s)", "max(100 * q / s, cpu)"])
+def test_what_cannot_be_divided_is_missing_wherever_it_stands(expr: str) -> None:
+    signals = {"cpu": {"from": CPU}, "q": {**SUM, "from": "haproxy.server.queued"}, "s": SUM, "mean": {"expr": expr}}
+    samples = {CPU: all_of(5.0), "haproxy.server.queued": all_of(50.0), SESSIONS: all_of(0.0)}
+    found = decided(samples, signals=signals, scale=[MEAN])
+    assert (found.desired, found.verdicts[0].direction) == (6, Direction.HOLD)
+
+
+def test_a_step_that_only_adds_does_not_leave_the_word_to_others_while_it_is_blind() -> None:
+    signals = {"cpu": {"from": CPU, "on_missing": "hold"}, "sessions": SUM}
+    rules = [{"step": {"signal": "cpu", "steps": [{"above": 70, "add": 1}]}}, COUNT]
+    for silent in ((6,), (2, 3, 4, 5, 6), tuple(SIX)):
+        found = decided({CPU: all_of(5.0, *silent), SESSIONS: all_of(10.0)}, signals=signals, scale=rules)
+        assert (found.desired, found.verdicts[0].direction) == (6, Direction.HOLD)
+    assert decided({CPU: all_of(5.0), SESSIONS: all_of(10.0)}, signals=signals, scale=rules).desired == 1
+
+
+def test_a_signal_that_one_node_lacks_is_not_thrown_away_for_its_stand_in() -> None:
+    signals = {"cpu": {"from": CPU}, "gpu": {"from": GPU}, "mean": {"expr": "coalesce(gpu, cpu)"}}
+    busy = decided({GPU: all_of(140.0, 6), CPU: all_of(5.0)}, signals=signals, scale=[MEAN])
+    assert busy.desired == 7  # 700 of the five that speak
+    quiet = decided({GPU: all_of(5.0, 6), CPU: all_of(5.0)}, signals=signals, scale=[MEAN])
+    assert (quiet.desired, quiet.verdicts[0].missing) == (6, ("gpu",))
+    gone = decided({GPU: {}, CPU: all_of(5.0)}, signals=signals, scale=[MEAN])
+    assert gone.desired == 1  # nobody speaks, and then the other is what was asked for
+
+
+def test_an_expression_grows_by_the_nodes_that_speak() -> None:
+    signals = {"sessions": SUM, "mean": {"expr": "sessions / capacity"}}
+    found = decided({SESSIONS: all_of(300.0, 6)}, signals=signals, scale=[MEAN])
+    assert found.desired == decided({SESSIONS: all_of(300.0, 6)}, signals=signals, scale=[COUNT]).desired == 18
+
+
+def test_an_expression_that_is_assumed_may_grow_by_the_assumption_too() -> None:
+    signals = {"sessions": SUM, "mean": {"expr": "sessions / capacity", "on_missing": "assume(150)"}}
+    assert decided({SESSIONS: all_of(10.0, 6)}, signals=signals, scale=[MEAN]).desired == 9
+
+
+def test_an_expression_counts_what_is_leaving_when_it_shrinks() -> None:
+    leaving = [node(number, status=ServerStatus.DRAIN) for number in (5, 6)]
+    told = {f"i-{number}": Sample(150.0 if number > 4 else 70.0, NOW) for number in SIX}
+    shot = snapshot(*(node(number) for number in (1, 2, 3, 4)), *leaving, samples={SESSIONS: told})
+    memory = seasoned(*SIX, drains={f"i-{number}": DrainRecord(since=NOW) for number in (5, 6)})
+    signals = {"sessions": SUM, "all": {"expr": "sessions", "aggregate": "sum"}}
+    for name in signals:
+        rule = {"target_tracking": {"signal": name, "target_per_node": 100}}
+        assert decide(shot, policy(signals=signals, scale=[rule]), memory)[0].desired == 4
+
+
+def test_a_boot_counts_at_most_as_its_target_in_an_expression_too() -> None:
+    signals = {"cpu": {"from": CPU}, "busy": {"expr": "cpu"}}
+    for name in signals:
+        rule = {"target_tracking": {"signal": name, "target": 60}}
+        assert decided({CPU: all_of(100.0)}, Memory(), signals=signals, scale=[rule]).desired == 6
+        half = seasoned(1, 2, 3)
+        assert decided({CPU: all_of(100.0)}, half, signals=signals, scale=[rule]).verdicts[0].value == 480
+
+
+@pytest.mark.parametrize("cpu", [all_of(58.0), {}])
+def test_a_group_above_its_max_shrinks_at_its_own_pace(cpu: dict[int, float]) -> None:
+    rules = {"bounds": {"min": 1, "max": 2}, "scale_in": {"stabilization": "0s", "max": [{"nodes": 1, "per": "2m"}]}}
+    found = decided({CPU: cpu}, **rules)
+    assert (found.desired, [reason.code for reason in found.reasons]) == (5, ["above_max", "rate_limit_in"])
+
+
+def test_what_small_nodes_that_come_back_cannot_carry_is_launched() -> None:
+    launch = {"launch_template": "t", "types": ["big", "small"], "weights": {"big": 1, "small": 0.25}, "subnets": ["a"]}
+    rules = policy(bounds={"min": 1, "max": 20}, signals={"sessions": SUM}, scale=[COUNT], launch=launch)
+    serving = [node(number, instance_type="big") for number in (1, 2, 3)]
+    leaving = [node(number, instance_type="small", status=ServerStatus.DRAIN) for number in (4, 5, 6)]
+    told = {f"i-{number}": Sample(200.0 if number < 4 else 0.0, NOW) for number in SIX}
+    memory = seasoned(*SIX, drains={f"i-{number}": DrainRecord(since=NOW) for number in (4, 5, 6)})
+    shot = snapshot(*serving, *leaving, samples={SESSIONS: told})
+    decision, after = decide(shot, rules, memory)
+    kinds = [type(action).__name__ for action in plan(decision, view(shot, rules, after)).actions]
+    launched = [action for action in plan(decision, view(shot, rules, after)).actions if hasattr(action, "count")]
+    assert decision.desired == 6
+    assert kinds.count("CancelDrain") == 3  # worth three quarters of one
+    assert sum(action.count for action in launched) == 3
