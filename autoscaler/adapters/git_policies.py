@@ -37,7 +37,8 @@ def revision_texts(spec: str) -> dict[str, str]:
     if kind != "tree":
         hint = "paths are the repository's; './' in front makes them this folder's"
         raise _problem(spec, "no-path", f"the revision {revision!r} has no {path!r}", hint)
-    names = _git(spec, "ls-tree", "-z", "--name-only", f"{commit}:{path}").decode(errors="replace").split("\0")
+    listing = _git(spec, "ls-tree", "--full-tree", "-z", "--name-only", f"{commit}:{path}")
+    names = listing.decode(errors="replace").split("\0")
     inside = [f"{path.rstrip('/')}/{name}" if path else name for name in sorted(names) if _is_policy(name)]
     return {f"{revision}:{file}": _text(spec, f"{commit}:{file}") for file in inside}
 

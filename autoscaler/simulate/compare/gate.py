@@ -72,17 +72,18 @@ class Gate:
 
 def parse_gate(text: str) -> Gate:
     """Check an expression; raises ConfigurationError that says what is wrong with it."""
+    text = text.strip()
     if len(text) > _LONGEST:
         raise _problem(text[:40], f"is longer than {_LONGEST} characters")
     try:
-        tree = ast.parse(_PERCENT.sub(rf"(\1).{_SHARE}", text.strip()), mode="eval").body
+        tree = ast.parse(_PERCENT.sub(rf"(\1).{_SHARE}", text), mode="eval").body
     except (SyntaxError, ValueError):
         raise _problem(text, "cannot be read", _EXAMPLE) from None
-    checker = _Checker(text.strip())
+    checker = _Checker(text)
     checked = checker.truth(tree)
     if not checker.names:
         raise _problem(text, "names no measure, so no change can make a difference to it", _EXAMPLE)
-    return Gate(text.strip(), tuple(dict.fromkeys(checker.names)), checked)
+    return Gate(text, tuple(dict.fromkeys(checker.names)), checked)
 
 
 class _Checker:

@@ -1,0 +1,93 @@
+"""`--fail-on`: what holds, and what is no expression."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoscaler.model.errors import ConfigurationError
+from autoscaler.simulate.compare.gate import SIDES, parse_gate
+from autoscaler.simulate.compare.scales import MEASURES
+
+VALUES = {f"{side}.{name}": 0.0 for side in SIDES for name in MEASURES} | {
+    "base.node_hours": 100.0,
+    "head.node_hours": 106.0,
+    "delta.node_hours": 6.0,
+    "head.rejected_sessions": 1.0,
+    "delta.rejected_sessions": 1.0,
+    "base.max_nodes": 9.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("rejected_sessions > 0", True),
+        ("head.rejected_sessions > 1", False),
+        ("delta.node_hours > 5%", True),
+        ("delta.node_hours > 6 %", False),
+        ("delta.node_hours > 5.5% + 0.4", True),
+        ("head.node_hours >= 106%", True),
+        ("head.node_hours - base.node_hours > 5%", True),
+        ("delta.rejected_sessions > 5%", True),  # of nothing: any more is too much
+        ("delta.rejected_sessions / base.rejected_sessions > 0.05", True),
+        ("-delta.rejected_sessions / base.rejected_sessions < -5", True),
+        ("delta.flaps / base.flaps > 0.05", False),  # nothing of nothing
+        ("0 < rejected_sessions < 2", True),
+        ("rejected_sessions == 1 and not flaps != 0", True),
+        ("flaps > 0 or rejected_sessions <= 0", False),
+        ("max(head.max_nodes, base.max_nodes) * 2 - abs(-3) >= min(15, 20, node_hours)", True),
+    ],
+)
+def test_an_expression_holds_or_does_not(text: str, holds: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert parse_gate(text).holds(VALUES) is holds
+
+
+def test_a_gate_knows_what_it_looks_at() -> None:
+    gate = parse_gate(" delta.node_hours > 5% and flaps > 0 ")
+    assert gate.text == "delta.node_hours > 5% and flaps > 0"
+    assert gate.names == ("delta.node_hours", "base.node_hours", "head.flaps")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("node_hour > 1", "there is no measure 'node_hour' (did you mean 'node_hours'?)"),
+        ("hed.cost > 1", "there is no side 'hed' (did you mean 'head'?)"),
+        ("wall_s > 1", "there is no measure 'wall_s' (known are rejected_sessions, "),
+        ("delta.x > 1", "there is no measure 'x'"),
+        ("cost", "is no comparison (write one such as"),
+        ("cost in (1, 2)", "is no comparison"),
+        ("cost > 1 and 5", "is no comparison"),
+        ("", "cannot be read"),
+        ("cost > ", "cannot be read"),
+        ("cost > 1\0", "cannot be read"),
+        ("(" * 290 + "cost > 1", "cannot be read"),
+        ("x" * 301, "is longer than 300 characters"),
+        ("1 > 0", "names no measure"),
+        ("1 > 5%", "exactly one must stand"),
+        ("head.cost > base.flaps + 5%", "exactly one must stand"),
+        ("max(cost) > 1", "takes numbers, measures"),
+        ("abs(cost, 1) > 1", "takes numbers, measures"),
+        ("max(cost, 1, key=abs) > 1", "takes numbers, measures"),
+        ("__import__('os').system('true') > 0", "takes numbers, measures"),
+        ("cost.real.imag > 1", "takes numbers, measures"),
+        ("cost ** 9 > 1", "takes numbers, measures"),
+        ("cost > True", "takes numbers, measures"),
+        ("cost > '1'", "takes numbers, measures"),
+        ("cost > 1e999", "takes numbers, measures"),
+        ("cost > - -1", "takes numbers, measures"),
+        ("[cost for cost in 1] > 1", "takes numbers, measures"),
+    ],
+)
+def test_what_is_no_expression_is_told(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_gate(text)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"--fail-on {text.strip()[:40]!r}"[:30])
+
+
+@pytest.mark.parametrize(
+    "text", ["1+" * 140 + "cost > 0", "not " * 70 + "cost > 0", "1-(" * 70 + "1" + ")" * 70 + " > cost"]
+)
+def test_what_is_nested_deep_is_done_all_the_same(text: str) -> None:
+    assert parse_gate(text).holds(VALUES) in {True, False}

@@ -1,0 +1,98 @@
+"""Processes: their results keep the order, and however it ends, none of them stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
+from autoscaler.simulate.compare.pool import processors, run_all
+
+PROBLEM = Problem("trace.csv", 3, 1, "row", "is wrong")
+
+
+def slow_first(number: int) -> tuple[int, int] | int:
+    time.sleep(0.2 if number == 0 else 0)
+    return 10 * number
+
+
+def own_process(_: int) -> int:
+    return os.getpid()
+
+
+def broken(number: int) -> int:
+    if number:
+        raise ConfigurationError([PROBLEM])
+    return 0
+
+
+def bug(_: int) -> int:
+    return int("a bug")
+
+
+def killed(number: int) -> int:
+    if number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    return 0
+
+
+def interrupting(place: Path) -> int:
+    """Ctrl-C comes to the parent alone, when this is busy."""
+    place.touch()
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(60)
+    return 0
+
+
+def test_results_are_in_the_order_of_the_tasks_and_each_is_told() -> None:
+    told: list[int] = []
+    assert run_all(slow_first, [0, 1, 2], 2, lambda: told.append(1)) == [0, 10, 20]
+    assert len(told) == 3
+    assert active_children() == []
+
+
+def test_one_at_a_time_needs_no_process() -> None:
+    told: list[int] = []
+    assert run_all(own_process, [1, 2], 1, lambda: told.append(1)) == [os.getpid()] * 2
+    assert run_all(own_process, [1], 8) == [os.getpid()]
+    assert os.getpid() not in run_all(own_process, [1, 2], 2)
+    assert len(told) == 2
+    assert run_all(own_process, [], 2) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_wrong_comes_back_as_it_was(jobs: int) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run_all(broken, [0, 1], jobs)
+    assert caught.value.problems == (PROBLEM,)
+    assert active_children() == []
+
+
+def test_a_bug_is_no_problem_of_the_users() -> None:
+    with pytest.raises(ValueError, match="a bug"):
+        run_all(bug, [0, 1], 2)
+    assert active_children() == []
+
+
+def test_a_killed_process_ends_all_of_it_with_a_word() -> None:
+    with pytest.raises(ObservationError, match="killed from outside"):
+        run_all(killed, [0, 1], 2)
+    assert active_children() == []
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_all(interrupting, [tmp_path / "a", tmp_path / "b"], 2)
+    assert active_children() == []
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_there_is_a_processor() -> None:
+    assert processors() >= 1

@@ -1,0 +1,96 @@
+"""Policies of a revision, from real repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autoscaler.adapters.git_policies import is_revision, revision_texts
+from autoscaler.model.errors import ConfigurationError
+from tests.support.repository import commit, git
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits: what was, tagged v1, and what is."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "policies"
+    (folder / "below").mkdir(parents=True)
+    for name in ("edge.yaml", "origin.yml", "edge.test.yaml", "notes.md", "below/far.yaml"):
+        (folder / name).write_text(f"# old {name}: ü\n", encoding="utf-8")
+    commit(tmp_path)
+    git(tmp_path, "tag", "v1")
+    (folder / "edge.yaml").write_text("# new\n")
+    (folder / "latin.yaml").write_bytes(b"\xfc\n")
+    commit(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_of_a_revision_is_read_without_tests_and_what_is_below(repository: Path) -> None:
+    (repository / "policies/edge.yaml").unlink()  # what lies there now means nothing
+    for place in ("v1:policies", "v1:policies/"):
+        texts = revision_texts(place)
+        assert [name.replace("//", "/") for name in texts] == ["v1:policies/edge.yaml", "v1:policies/origin.yml"]
+        assert next(iter(texts.values())) == "# old edge.yaml: ü\n"
+
+
+def test_a_file_of_a_revision_is_read_by_any_name_of_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert revision_texts("HEAD:policies/edge.yaml") == {"HEAD:policies/edge.yaml": "# new\n"}
+    old = "# old edge.yaml: ü\n"
+    short = git(repository, "rev-parse", "--short", "v1")
+    for revision in ("v1", "HEAD~1", "main^", short):
+        assert [*revision_texts(f"{revision}:policies/edge.yaml").values()] == [old]
+    monkeypatch.chdir(repository / "policies")
+    assert [*revision_texts("v1:./edge.yaml").values()] == [old]
+    assert list(revision_texts("v1:./")) == ["v1:./edge.yaml", "v1:./origin.yml"]
+    assert [*revision_texts("v1:policies/edge.yaml").values()] == [old]
+
+
+def test_the_root_of_a_repository_is_a_folder_too(repository: Path) -> None:
+    (repository / "top.yaml").write_text("# top\n")
+    commit(repository)
+    assert revision_texts("HEAD:") == {"HEAD:top.yaml": "# top\n"}
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nope:policies", "nope:policies: no-revision git knows no revision 'nope' (there is no such file either"),
+        ("HEAD:nope", "HEAD:nope: no-path the revision 'HEAD' has no 'nope' (paths are the repository's"),
+        ("HEAD:../nope", "HEAD:../nope: no-path"),
+        (":policies", ":policies: no-revision '' is no revision (write REV:path"),
+        ("--output=x:policies", "no-revision '--output=x' is no revision"),
+        ("HEAD policies:edge", "no-revision git knows no revision 'HEAD policies'"),
+        ("HEAD:policies", "HEAD:policies: unreadable policies/latin.yaml is not UTF-8 text"),
+    ],
+)
+def test_what_is_not_there_is_told(place: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        revision_texts(place)
+    assert message in str(caught.value)
+
+
+def test_outside_of_a_repository_git_itself_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ConfigurationError, match=r"HEAD:policies: git .*not a git repository"):
+        revision_texts("HEAD:policies")
+
+
+@pytest.mark.usefixtures("repository")
+def test_without_git_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ConfigurationError, match="HEAD:policies: no-git is no file, and there is no git"):
+        revision_texts("HEAD:policies")
+
+
+def test_a_file_with_a_colon_in_its_name_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b.yaml").touch()
+    assert not is_revision("a:b.yaml")
+    assert is_revision("a:c.yaml")
+    assert not is_revision("policies")
