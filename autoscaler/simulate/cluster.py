@@ -6,8 +6,8 @@ whoever steers through them changes what viewers live through here.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from heapq import heapify, heapreplace
@@ -16,35 +16,16 @@ from random import Random
 
 from autoscaler.model.snapshot import Heartbeat, InstanceState, ServerStatus
 from autoscaler.policy.schema import Policy
+from autoscaler.simulate.crowd import Crowd, Visit
 from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, WorldSpec
 from autoscaler.simulate.world import SimulatedNode, World
 
+_ROUNDING = 1e-9
+_TOLD = timedelta(minutes=1)
+"""How long refusals are kept: what `ams.node.refusals` counts."""
+
 LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
 """What is paid for."""
-
-
-@dataclass(slots=True)
-class Crowd:
-    """Who is on a node: how many, and in which step how many of them leave by themselves."""
-
-    present: int = 0
-    ends: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-
-    def add(self, last_step: int) -> None:
-        """Let one in, until `last_step`."""
-        self.present += 1
-        self.ends[last_step] += 1
-
-    def leave(self, step: int) -> None:
-        """Let go who wants to go in this step."""
-        self.present -= self.ends.pop(step, 0)
-
-    def scatter(self) -> Iterator[int]:
-        """Cut everybody off; yield the last step of each."""
-        for last_step, count in self.ends.items():
-            yield from (last_step for _ in range(count))
-        self.ends.clear()
-        self.present = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +38,10 @@ class Life:
     viewers: Crowd = field(default_factory=Crowd)
     publishers: Crowd = field(default_factory=Crowd)
     crashed: bool = False
+
+    def share(self, visit: Visit) -> float:
+        """Return how much of the node's CPU one more would take, as a ratio."""
+        return 1 / (self.publishers_full if visit.publisher else self.viewers_full)
 
     def load(self) -> float:
         """Return how much of the node's CPU its people take, as a ratio."""
@@ -77,19 +62,6 @@ class Incidents:
     waited_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Somebody who wants in until `last_step`: who is new, who lost a node, or who was refused and tries again.
-
-    `cut`: by us. `until`: the step in which one who was refused gives up.
-    """
-
-    publisher: bool
-    last_step: int
-    cut: bool = False
-    until: int | None = None
-
-
 class Cluster:
     """One group's nodes and the people on them."""
 
@@ -106,8 +78,9 @@ class Cluster:
         self._backend = policy.endpoints[0].backend
         self._patience = int(spec.patience.total_seconds() // step_s)
         self._most = (spec.refuse_cpu - spec.idle_cpu) / 100
+        self._audience = Life(None, *self._full(next(iter(policy.launch.types), "")))
 
-    def step(self, number: int, arrivals: Iterable[Visit]) -> Incidents:
+    def step(self, number: int, arrivals: Sequence[Visit]) -> Incidents:
         """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
         incidents = Incidents()
         self._elapsed_s = number * self._step_s
@@ -116,6 +89,7 @@ class Cluster:
             life.viewers.leave(number)
             life.publishers.leave(number)
         returning, self._returning = self._returning, []
+        self._expect(number, arrivals)
         visits = [visit for visit in (*returning, *arrivals) if visit.last_step >= number]
         self._spread(number, visits, incidents)
         self._tell()
@@ -191,15 +165,20 @@ class Cluster:
 
     @property
     def needed(self) -> int:
-        """How many nodes of the policy's first type would just carry everybody who is here, none refusing."""
-        size = self._full(next(iter(self._policy.launch.types), ""))
-        viewers, publishers = self.present
-        return ceil((viewers / size[0] + publishers / size[1]) / self._most - 1e-9)
+        """How many nodes of the policy's first type would just carry everybody who wants to be here, refused or not."""
+        return ceil(self._audience.load() / self._most - _ROUNDING)
 
     @property
     def overloaded(self) -> bool:
         """Whether any node is beyond AMS's limit."""
-        return any(self._cpu(life) > self._spec.refuse_cpu for life in self.lives.values())
+        return any(self._cpu(life) > self._spec.refuse_cpu + _ROUNDING for life in self.lives.values())
+
+    def _expect(self, number: int, arrivals: Iterable[Visit]) -> None:
+        """Keep count of who would be here if nobody were ever refused."""
+        self._audience.viewers.leave(number)
+        self._audience.publishers.leave(number)
+        for visit in arrivals:
+            (self._audience.publishers if visit.publisher else self._audience.viewers).add(visit.last_step)
 
     def _boot(self) -> None:
         for key, node in self.world.nodes.items():
@@ -237,13 +216,17 @@ class Cluster:
         Who is refused tries again in every step, for as long as people have patience. AMS goes on passing health
         checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer goes on sending.
         """
-        lives = [self.lives[node.instance.instance_id] for node in self.serving_nodes()]
+        nodes = self.serving_nodes()
+        lives = [self.lives[node.instance.instance_id] for node in nodes]
+        self.world.refusals = [told for told in self.world.refusals if self.world.now - told[0] <= _TOLD]
         heap = [(life.viewers.present + life.publishers.present, number) for number, life in enumerate(lives)]
         heapify(heap)
         for visit in visits:
             incidents.waited_s += self._step_s if visit.cut and not visit.publisher else 0.0
             life = lives[heap[0][1]] if heap else None
-            if life is None or life.load() >= self._most:
+            if life is None or life.load() + life.share(visit) > self._most + _ROUNDING:
+                if life is not None:
+                    self.world.refusals.append((self.world.now, nodes[heap[0][1]].instance.ip))
                 incidents.rejected += visit.until is None
                 until = number + self._patience if visit.until is None else visit.until
                 if number < until:
@@ -282,11 +265,6 @@ class Cluster:
             if server.sessions != sessions:
                 world.servers[place] = replace(server, sessions=sessions)
         world.viewers = {"webrtc": self.present[0]}
-
-
-def last_step(start_s: float, duration_s: float, step_s: float) -> int:
-    """Return the step in which a session leaves: the one in which its time is over."""
-    return int((start_s + duration_s) // step_s) + 1
 
 
 def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:

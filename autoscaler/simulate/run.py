@@ -14,8 +14,10 @@ from autoscaler.model.plan import Action, Outcome
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
-from autoscaler.simulate.cluster import Cluster, Incidents, Visit, begin, last_step
+from autoscaler.simulate.cluster import Cluster, Incidents, begin
+from autoscaler.simulate.crowd import Visit, last_step
 from autoscaler.simulate.events import befall
+from autoscaler.simulate.media import SimulatedRefusals
 from autoscaler.simulate.oracle import Oracle
 from autoscaler.simulate.ports import (
     SimulatedBookings,
@@ -137,13 +139,14 @@ def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step
 
 def _build(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: timedelta, nodes: int) -> Stage:
     world = World(now=traffic.begin, haproxy_started_at=traffic.begin - timedelta(days=30))
+    world.listening_since = world.haproxy_started_at
     world.vcpus = {name: spec.size(name).vcpus for name in {*policy.launch.types, *spec.types, "c5.xlarge"}}
     begin(policy, spec, world, nodes)
     cluster = Cluster(world, policy, spec, seed, step.total_seconds())
     fleet, history = SimulatedFleet(world), SimulatedHistory()
     senses = Senses(
         SimulatedClock(world), fleet, SimulatedNodeLoads(world), (SimulatedProxyStats(world),), SimulatedProbe(world),
-        history=history, bookings=SimulatedBookings(world),
+        history=history, bookings=SimulatedBookings(world), refusals=SimulatedRefusals(world),
     )  # fmt: skip
     store = SimulatedMemoryStore()
     admitted = {key: node.instance.launched_at for key, node in world.nodes.items()}

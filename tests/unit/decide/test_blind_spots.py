@@ -112,7 +112,10 @@ def test_a_boot_counts_at_most_as_its_target_in_an_expression_too() -> None:
 
 @pytest.mark.parametrize("cpu", [all_of(58.0), {}])
 def test_a_group_above_its_max_shrinks_at_its_own_pace(cpu: dict[int, float]) -> None:
-    rules = {"bounds": {"min": 1, "max": 2}, "scale_in": {"stabilization": "0s", "max": [{"nodes": 1, "per": "2m"}]}}
+    rules: dict[str, Any] = {
+        "bounds": {"min": 1, "max": 2},
+        "scale_in": {"stabilization": "0s", "max": [{"nodes": 1, "per": "2m"}]},
+    }
     found = decided({CPU: cpu}, **rules)
     assert (found.desired, [reason.code for reason in found.reasons]) == (5, ["above_max", "rate_limit_in"])
 

@@ -169,3 +169,19 @@ def test_it_begins_with_the_nodes_that_the_policy_has_for_those_who_are_there() 
     assert (found.timeline.points[0].serving, found.totals.rejected_sessions, found.timeline.turns) == (5, 0, [])
     bounded = played(Told([(450, 0, 3600, False)]), rules(bounds={"min": 1, "max": 3}))
     assert bounded.timeline.points[0].serving == 3
+
+
+def test_who_is_refused_makes_the_oracle_no_cheaper() -> None:
+    people = Told([(400, 0, 3600, False)])
+    few, enough = (played(people, rules(bounds={"min": 1, "max": most})) for most in (1, 20))
+    assert few.totals.rejected_sessions == 400 - 144
+    assert few.oracle.node_hours == enough.oracle.node_hours == 3  # of 144 each
+
+
+def test_refusals_are_told_to_who_listens_for_them() -> None:
+    """Everybody is refused but those for whom there is room; a step by refusals sees it where no load does."""
+    signals = {"refused": {"from": "ams.node.refusals", "aggregate": "sum"}}
+    rule = {"step": {"signal": "refused", "steps": [{"above": 0, "add": 2}]}}
+    found = played(Told([(300, 600, 3000, False)]), rules(signals=signals, scale=[rule], bounds={"min": 1, "max": 9}))
+    first = found.timeline.turns[0]
+    assert (first.at_s, first.before, first.after) == (600.0, 1, 3)
