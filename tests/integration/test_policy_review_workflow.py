@@ -1,0 +1,190 @@
+"""The workflow for CI: what it may do, and its scripts, really run on a repository with a merge in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from autoscaler.cli.app import app
+from autoscaler.policy.document import parse
+from autoscaler.simulate.compare.gate import parse_gate
+from tests.support.documents import ROOT, read
+from tests.support.policy_text import QUIET, lay_over
+from tests.support.repository import commit, git
+
+NAME = ".github/workflows/policy-review.yml"
+WORKFLOW: Any = parse(read(ROOT / NAME), NAME).root
+HOOKS: Any = parse("hooks:\n" + read(ROOT / ".pre-commit-hooks.yaml"), ".pre-commit-hooks.yaml").root["hooks"]
+LEVELS = "time,viewers,publishers\n0s,40,1\n2m,500,1\n4m,500,1\n"
+GH = """\
+#!/bin/sh
+printf '%s\\n' "$*" >>"$RUNNER_TEMP/calls"
+case "$*" in *--paginate*) cat "$RUNNER_TEMP/ids";; esac
+"""
+"""Writes down how it is called, and knows the comments of the file `ids`."""
+
+
+def steps() -> Iterator[Mapping[str, Any]]:
+    for job in WORKFLOW["jobs"].values():
+        yield from job["steps"]
+
+
+def script(name: str) -> str:
+    (found,) = (step["run"] for step in steps() if step.get("name") == name)
+    return str(found)
+
+
+def test_it_is_called_with_inputs_that_have_a_type_and_a_default() -> None:
+    assert list(WORKFLOW["on"]) == ["workflow_call"]
+    inputs = WORKFLOW["on"]["workflow_call"]["inputs"]
+    for name, about in inputs.items():
+        assert about["type"] in {"string", "number", "boolean"}, name
+        assert about["description"], name
+        assert ("default" in about) != about.get("required", False), name
+    assert [parse_gate(line).names for line in inputs["fail-on"]["default"].splitlines()]
+    used = set(re.findall(r"inputs\.([a-z-]+)", read(ROOT / NAME)))
+    assert used == set(inputs)
+
+
+def test_what_a_pull_request_brings_meets_no_right_to_write() -> None:
+    review, comment = WORKFLOW["jobs"]["review"], WORKFLOW["jobs"]["comment"]
+    assert review["permissions"] == {"contents": "read"}
+    assert "permissions" not in comment
+    assert [step.get("uses") for step in comment["steps"]] == [None]
+    assert "secrets" not in read(ROOT / NAME).replace("import secrets", "").replace("secrets.token_hex", "")
+    assert all("timeout-minutes" in job for job in (review, comment))
+    for step in steps():
+        assert "${{" not in step.get("run", ""), "an input would become a part of the script"
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", f"a/b@{'0' * 40}")), "not pinned"
+    (checkout,) = (step for step in steps() if "uses" in step)
+    assert checkout["with"] == {"fetch-depth": 2, "persist-credentials": False}
+
+
+@pytest.mark.parametrize("step", [step for step in steps() if "run" in step], ids=lambda step: step["name"])
+def test_every_variable_of_a_script_is_given(step: Mapping[str, Any]) -> None:
+    known = {"RUNNER_TEMP", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", *step.get("env", {})}
+    assert set(re.findall(r"\$\{?([A-Z][A-Z_]+)", step["run"])) <= known
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> Path:
+    """A checkout of a merge, as CI has it: its first parent is the base."""
+    folder = tmp_path / "checkout"
+    (folder / "policies").mkdir(parents=True)
+    (folder / "policies/edge.yaml").write_text(QUIET)
+    (folder / "rush hour.csv").write_text(LEVELS)
+    commit(folder)
+    git(folder, "switch", "--quiet", "--create", "change")
+    (folder / "policies/edge.yaml").write_text(lay_over(QUIET, "headroom: {percent: 60%}\n"))
+    commit(folder)
+    git(folder, "switch", "--quiet", "main")
+    git(folder, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+    return folder
+
+
+def run(name: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as GitHub does, with this checkout's command on the path."""
+    temp = folder.parent
+    tools = temp / "bin"
+    tools.mkdir(exist_ok=True)
+    for command, text in {"autoscaler": f'#!/bin/sh\nexec {sys.executable} -m autoscaler "$@"\n', "gh": GH}.items():
+        (tools / command).write_text(text)
+        (tools / command).chmod(0o755)
+    runner = {"RUNNER_TEMP": temp, "GITHUB_STEP_SUMMARY": temp / "summary", "GITHUB_OUTPUT": temp / "output"}
+    environment = os.environ | {key: str(path) for key, path in runner.items()} | variables
+    environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(name)]
+    return subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120
+    )
+
+
+INPUTS = {"POLICIES": "policies", "TRACES": "rush hour.csv\n\n", "WORLD": "", "SEEDS": "2", "FAIL_ON": ""}
+
+
+def test_the_review_is_in_the_summary_and_handed_on(merged: Path) -> None:
+    done = run("Compare", merged, **INPUTS)
+    assert done.returncode == 0, done.stderr
+    summary = (merged.parent / "summary").read_text()
+    assert "+headroom.percent: 60%" in summary
+    assert "**`edge` on `rush hour`**" in summary
+    first, *report, last = (merged.parent / "output").read_text().splitlines()
+    assert first == f"report<<{last}"
+    assert "\n".join(report) + "\n" == summary
+
+
+def test_a_gate_fails_the_job_after_the_review_was_written(merged: Path) -> None:
+    done = run("Compare", merged, **INPUTS | {"FAIL_ON": "publishers_cut > 0\ndelta.node_hours > 1%\n"})
+    assert done.returncode == 1
+    for file in ("summary", "output"):
+        assert "**Fails**: `delta.node_hours > 1%`" in (merged.parent / file).read_text()
+
+
+def test_inputs_never_become_commands(merged: Path) -> None:
+    nasty = '$(touch "$RUNNER_TEMP/ran"); `touch ran`; --help'
+    done = run("Compare", merged, **INPUTS | {"TRACES": nasty, "FAIL_ON": nasty, "WORLD": nasty})
+    assert done.returncode == 2
+    assert not (merged.parent / "ran").exists()
+    assert not (merged / "ran").exists()
+
+
+def test_the_first_policies_of_a_repository_are_compared_with_nothing(merged: Path) -> None:
+    git(merged, "mv", "policies", "rules")
+    commit(merged)
+    done = run("Compare", merged, **INPUTS | {"POLICIES": "rules"})
+    assert done.returncode == 0
+    assert "The base has no rules yet" in (merged.parent / "summary").read_text()
+    assert not (merged.parent / "output").exists()
+
+
+def test_mistakes_and_failing_tests_end_it(merged: Path) -> None:
+    assert run("Validate", merged, POLICIES="policies").returncode == 0
+    (merged / "policies/edge.yaml").write_text(QUIET + "bond: 1\n")
+    done = run("Validate", merged, POLICIES="policies")
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error file=policies/edge.yaml,line=16,col=1::unknown-key")
+    (merged / "policies/edge.yaml").write_text(QUIET)
+    (merged / "policies/edge.test.yaml").write_text(
+        "cases: [{name: wrong, given: {nodes: 2, signals: {cpu: 60, sessions: 0}}, expect: {desired: 9}}]\n"
+    )
+    assert run("Test", merged, POLICIES="policies").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "call"), [("", "POST repos/o/r/issues/7/comments"), ("41\n42\n", "PATCH repos/o/r/issues/comments/41")]
+)
+def test_one_comment_is_posted_and_later_replaced(merged: Path, ids: str, call: str) -> None:
+    (merged.parent / "ids").write_text(ids)
+    report = "## Policy review: `$(touch ran)`\n| a | b |"
+    done = run("Post, or replace what was posted", merged, REPOSITORY="o/r", NUMBER="7", REPORT=report, GH_TOKEN="none")
+    assert done.returncode == 0, done.stderr
+    asked, posted = (merged.parent / "calls").read_text().splitlines()
+    assert asked.startswith("api --paginate repos/o/r/issues/7/comments --jq ")
+    body = merged.parent / "comment.md"
+    assert posted == f"api --silent -X {call} -F body=@{body}"
+    assert body.read_text() == f"<!-- autoscaler policy review -->\n{report}\n"
+
+
+def test_hooks_run_commands_that_there_are_on_whole_folders() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
+    assert [hook["id"] for hook in HOOKS] == ["autoscaler-validate", "autoscaler-test"]
+    for hook in HOOKS:
+        name, command, *options = hook["entry"].split()
+        assert name == "autoscaler"
+        assert set(options) <= {option for parameter in commands[command].params for option in parameter.opts}
+        assert (hook["language"], hook["pass_filenames"], hook["args"]) == ("python", False, ["policies"])
+        assert re.search(hook["files"], "policies/edge.yaml")
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_hooks_pass_on_what_is_shipped(hook: Mapping[str, Any]) -> None:
+    command = [sys.executable, "-m", *hook["entry"].split(), *hook["args"]]
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=120).returncode == 0
