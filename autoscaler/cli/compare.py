@@ -24,6 +24,7 @@ from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.report.markdown import markdown
+from autoscaler.report.review_page import page
 from autoscaler.simulate.compare.comparison import Pair, Plan, failures
 from autoscaler.simulate.compare.comparison import compare as play_all
 from autoscaler.simulate.compare.gate import parse_gate
@@ -41,6 +42,14 @@ class Format(StrEnum):
 
     MARKDOWN = "markdown"
     JSON = "json"
+    HTML = "html"
+
+
+_FORMS: dict[Format, Callable[[Review], str]] = {
+    Format.MARKDOWN: markdown,
+    Format.JSON: lambda review: json.dumps(review.plain(), indent=2) + "\n",
+    Format.HTML: page,
+}
 
 
 def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
@@ -58,7 +67,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
         list[str] | None, typer.Option("--fail-on", metavar="EXPR", help="Exit 1 when this holds; may be repeated.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes at once; else one a processor.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="markdown or json.")] = Format.MARKDOWN,
+    form: Annotated[Format, typer.Option("--format", help="markdown, json, or one html page.")] = Format.MARKDOWN,
 ) -> None:
     """Play two policies against the same traffic: what gets better, what worse, and where they first part."""
     gates = [parse_gate(text) for text in fail_on or ()]
@@ -70,9 +79,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
         matches = play_all(plan, Path(folder), jobs or processors(), done)
     only_base, only_head = (sorted(side.keys() - pairs.keys()) for side in sides)
     review = Review(base, head, pairs, plan.seeds, matches, failures(gates, matches), only_base, only_head)
-    typer.echo(
-        json.dumps(review.plain(), indent=2) if form is Format.JSON else markdown(review), nl=form is Format.JSON
-    )
+    typer.echo(_FORMS[form](review), nl=False)
     if review.failed:
         raise typer.Exit(1)
 

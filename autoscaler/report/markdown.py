@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from autoscaler.report.numbers import change, number
+from autoscaler.report.comparison import method, number, partings, proved, rows
 from autoscaler.review.effective import difference
 from autoscaler.simulate.compare.comparison import Failure, Match, Pair
-from autoscaler.simulate.compare.diary import Parting, Told
 from autoscaler.simulate.compare.review import Review
-from autoscaler.simulate.compare.scales import ALWAYS_SHOWN, MEASURES, WORSE_WHEN_MORE
 
 _MOST_LINES = 200
 """A longer diff is not read in a comment, and a comment has its limits."""
@@ -33,7 +31,7 @@ def _lines(review: Review) -> Iterator[str]:
     for group, pair in review.changed.items():
         yield from _group(review, group, pair)
     yield ""
-    yield _method(review)
+    yield method(review, "`--seeds 5`")
 
 
 def _failure(failure: Failure) -> str:
@@ -44,12 +42,7 @@ def _failure(failure: Failure) -> str:
 def _verdict(review: Review) -> Iterator[str]:
     """Sum up in two lines what is proved, or say that nothing is."""
     for word, sign in (("Worse", 1), ("Better", -1)):
-        found = [
-            f"{_code(measure)} of {_name(match)}"
-            for match in review.matches
-            for measure in WORSE_WHEN_MORE
-            if match.delta[measure].sign == sign
-        ]
+        found = [f"{_code(measure)} of {_name(match)}" for match, measure in proved(review, sign)]
         if found:
             yield f"- {word}: {', '.join(found)}"
     same = [group for group in review.pairs if group not in review.changed]
@@ -77,41 +70,12 @@ def _match(match: Match) -> Iterator[str]:
     yield ""
     yield "| | base | head | change | |"
     yield "|---|--:|--:|--:|---|"
-    for measure in MEASURES:
-        base, head = (match.values[f"{side}.{measure}"] for side in ("base", "head"))
-        found = match.delta[measure]
-        if measure in ALWAYS_SHOWN or base != head or found.sign:
-            mark = {1: "**worse**", -1: "**better**"}.get(found.sign, "") if measure in WORSE_WHEN_MORE else ""
-            yield f"| {measure} | {number(base)} | {number(head)} | {change(found, base)} | {mark} |"
+    for row in rows(match):
+        mark = f"**{row.mark}**" if row.mark else ""
+        yield f"| {row.measure} | {row.base} | {row.head} | {row.change} | {mark} |"
     if match.partings:
         yield ""
-        yield from _folded("The first cycles in which they differ", "", list(_partings(match.partings)))
-
-
-def _partings(partings: Sequence[Parting]) -> Iterator[str]:
-    for parting in partings:
-        cycles = "1 cycle" if parting.lasted == 1 else f"{parting.lasted} cycles"
-        yield f"{parting.at:%Y-%m-%d %H:%M:%S} UTC, cycle {parting.cycle}, for {cycles}"
-        for side, told in (("base", parting.base), ("head", parting.head)):
-            yield from _told(side, told)
-
-
-def _told(side: str, told: Told) -> Iterator[str]:
-    yield f"  {side}: {told.current} -> {told.desired} nodes"
-    yield from (f"    rule    {rule}: {wish}, {detail}" for rule, wish, detail in told.verdicts)
-    yield from (f"    because {code}: {change}, {detail}" for code, change, detail in told.reasons)
-
-
-def _method(review: Review) -> str:
-    shared = "With the same seed both sides get the same people."
-    if len(review.seeds) == 1:
-        return (
-            f"{shared} One seed was played, so no difference is proved: `--seeds 5` tells how far others go with it."
-        )
-    return (
-        f"{shared} Means over {len(review.seeds)} seeds; in brackets the 95 % interval of the paired difference "
-        "(Student's t). Better and worse are said only where it leaves out 0."
-    )
+        yield from _folded("The first cycles in which they differ", "", list(partings(match)))
 
 
 def _folded(title: str, kind: str, lines: Sequence[str]) -> Iterator[str]:

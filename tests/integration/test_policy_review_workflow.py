@@ -101,10 +101,8 @@ def run(name: str, folder: Path, **variables: str) -> subprocess.CompletedProces
     runner = {"RUNNER_TEMP": temp, "GITHUB_STEP_SUMMARY": temp / "summary", "GITHUB_OUTPUT": temp / "output"}
     environment = os.environ | {key: str(path) for key, path in runner.items()} | variables
     environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
-    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(name)]
-    return subprocess.run(
-        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120
-    )
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(name)]
+    return subprocess.run(shell, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120)
 
 
 INPUTS = {"POLICIES": "policies", "TRACES": "rush hour.csv\n\n", "WORLD": "", "SEEDS": "2", "FAIL_ON": ""}
@@ -177,7 +175,7 @@ def test_hooks_run_commands_that_there_are_on_whole_folders() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group has them
     assert [hook["id"] for hook in HOOKS] == ["autoscaler-validate", "autoscaler-test"]
     for hook in HOOKS:
-        name, command, *options = hook["entry"].split()
+        name, command, *options = str(hook["entry"]).split()
         assert name == "autoscaler"
         assert set(options) <= {option for parameter in commands[command].params for option in parameter.opts}
         assert (hook["language"], hook["pass_filenames"], hook["args"]) == ("python", False, ["policies"])

@@ -213,3 +213,11 @@ def test_what_cannot_be_is_told(arguments: list[str], message: str) -> None:
 def test_options_out_of_range_are_usage(options: list[str]) -> None:
     result = CliRunner().invoke(app, ["compare", "base.yaml", "head.yaml", "--trace", "rush.csv", *options])
     assert result.exit_code == 2
+
+
+@pytest.mark.usefixtures("files")
+def test_it_can_be_a_page_too() -> None:
+    shown = compare("base.yaml", "head.yaml", "--to", "2m", "--format", "html")
+    assert shown.startswith("<!DOCTYPE html>\n")
+    assert shown.endswith("</html>\n")
+    assert "+headroom.percent: 60%" in shown

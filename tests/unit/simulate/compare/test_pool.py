@@ -25,6 +25,10 @@ def own_process(_: int) -> int:
     return os.getpid()
 
 
+def minds_ctrl_c(_: int) -> bool:
+    return signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
 def broken(number: int) -> int:
     if number:
         raise ConfigurationError([PROBLEM])
@@ -92,6 +96,10 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         run_all(interrupting, [tmp_path / "a", tmp_path / "b"], 2)
     assert active_children() == []
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_workers_leave_ctrl_c_to_their_parent_from_the_first_moment_on() -> None:
+    assert run_all(minds_ctrl_c, [1, 2], 2) == [False, False]
 
 
 def test_there_is_a_processor() -> None:
