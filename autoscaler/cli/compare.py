@@ -116,7 +116,7 @@ def _traces(paths: Sequence[Path], setting: Setting) -> list[Path]:
             problems += error.problems
             continue
         if names.setdefault(name, file) != file:
-            problems.append(Problem(str(file), 0, 0, "trace", f"is called {name!r}, as {names[name]} is"))
+            problems.append(Problem(str(file), 0, 0, "usage", f"is called {name!r}, as {names[name]} is"))
     if problems:
         raise ConfigurationError(problems)
     return files
