@@ -20,6 +20,7 @@ from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
 from autoscaler.cli.options import AsJson
 from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
+from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.report.page import render
@@ -46,6 +47,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     """Play policies against a trace and say what it would have cost, and whom. Nothing real is asked or changed."""
     step, span, spec = cycle_of(cycle), span_of(begin, end), world_of(world)
     texts = {str(file): read_text(file) for path in policies for file in policy_files(path)}
+    if not texts:
+        raise ConfigurationError([Problem(str(policies[0]), 0, 0, "no-policies", "holds no policy file (*.yaml)")])
     traffic = part(load_traffic(trace, seed), *span)
     found = load_policies(texts)
     if html and len(found) > 1:

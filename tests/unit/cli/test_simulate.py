@@ -92,3 +92,10 @@ def test_a_wrong_world_is_told_by_its_line(files: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         simulate(files, "--world", str(files / "world.yaml"))
     assert "world.yaml:2:1: unknown-key" in str(caught.value)
+
+
+def test_a_folder_without_policies_is_told(files: Path) -> None:
+    (files / "none").mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        simulate(files, policy="none")
+    assert "no-policies holds no policy file" in str(caught.value)
