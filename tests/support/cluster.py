@@ -29,7 +29,7 @@ from moto_fixtures.backend import Backend
 from moto_fixtures.world import ACCESS_KEY, SECRET_KEY
 from tests.support.ams import broadcast, cluster_node, epoch_ms
 from tests.support.daemon import Daemon, command, environment
-from tests.support.haproxy import Setup, until
+from tests.support.haproxy import Setup
 from tests.support.media_server import HTTP, RTMP, MediaServer, Player
 
 SLOTS = 6
@@ -210,8 +210,10 @@ class Cluster:
         return pid
 
     def settles(self, count: int) -> set[str]:
-        """Wait until so many nodes are in service and no other instance is alive; return their addresses."""
-        until(lambda: len(self.in_service()) == count == len(self.alive), f"{count} nodes in service and no others")
+        """Wait until so many nodes are in service and no other instance is alive, as the newest daemon will have it."""
+        self._daemons[-1].until(
+            lambda: len(self.in_service()) == count == len(self.alive), f"{count} nodes in service and no others"
+        )
         return self.in_service()
 
     # What lives by itself ------------------------------------------------------------------------------------------
