@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.policy.examination import EXTRA, MISSING, Entry, Examination, told
+from autoscaler.policy.kinds import in_words
 from autoscaler.policy.marked import MarkedList, MarkedMap, read
+from autoscaler.policy.record import Record
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Record)
 Path = tuple[str | int, ...]
 
 _MOST_CHARACTERS = 262_144
@@ -47,6 +49,10 @@ class Document:
         return Problem(self.file, *self.locate(path), code, message, hint)
 
 
+_OF_KEY = "[key]"
+"""What pydantic adds to the place of a key that is wrong itself."""
+
+
 def parse(text: str, file: str) -> Document:
     """Parse one file; raises ConfigurationError for broken YAML, a duplicate key, or anything but a mapping."""
     if len(text) > _MOST_CHARACTERS:
@@ -71,68 +77,43 @@ def check(model: type[Model], document: Document) -> Model:
     return check_part(model, document.root, document, lambda path: path)
 
 
-def check_part(model: type[Model], data: Any, document: Document, place: Callable[[Path], Path]) -> Model:  # noqa: ANN401 - whatever YAML held
+def check_part(model: type[Model], data: object, document: Document, place: Callable[[Path], Path]) -> Model:
     """Check values that were put together from a document; `place` tells where in it a path of theirs comes from."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        entries = error.errors(include_url=False, include_input=False)
-        problems = [_problem(model, document, entry, place) for entry in entries if not _follows(model, entry, entries)]
-        raise ConfigurationError(sorted(problems, key=lambda p: (p.line, p.column, p.code))) from error
+        raise ConfigurationError(survey(model, data, document, place)[1]) from error
 
 
-def _follows(model: type[BaseModel], entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether another entry tells the same mistake.
+def survey(
+    model: type[Model],
+    data: object,
+    document: Document,
+    place: Callable[[Path], Path] = lambda path: path,
+) -> tuple[Model | None, list[Problem]]:
+    """Return every problem in file order, and the values without what is wrong in them; None when there are none.
 
-    A list is called too short because its items were wrong, and a key is called missing because it was misspelt.
+    Of such values a key that is wrong cannot be read: it is an AttributeError.
     """
-    loc = entry["loc"]
-    match entry["type"]:
-        case "too_short":
-            return any(o["loc"][: len(loc)] == loc and o["loc"] != loc for o in entries)
-        case "missing":
-            return any(
-                o["type"] == "extra_forbidden" and (*o["loc"][:-1], _meant(model, o["loc"])) == loc for o in entries
-            )
-    return False
+    examination = Examination()
+    try:
+        found = model.model_validate(data, context=examination)
+    except ValidationError as error:
+        found, entries = None, told(error)
+    else:
+        entries = list(examination.entries(found))
+    problems = [_problem(document, entry, place) for entry in entries]
+    return found, sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column, p.code))
 
 
-def _meant(model: type[BaseModel], path: Path) -> str:
-    """Return the known key that an unknown one comes closest to, "" when none is close."""
-    return next(iter(get_close_matches(str(path[-1]), _keys(model, path[:-1]), n=1)), "")
-
-
-def _problem(
-    model: type[BaseModel], document: Document, entry: Mapping[str, Any], place: Callable[[Path], Path]
-) -> Problem:
-    path: Path = (*entry["loc"], *entry.get("ctx", {}).get("at", ()))
+def _problem(document: Document, entry: Entry, place: Callable[[Path], Path]) -> Problem:
+    path: Path = tuple(step for step in entry["loc"] if step != _OF_KEY)
     key, name, at = ".".join(map(str, path)), str(path[-1]) if path else "", place(path)
-    match entry["type"]:
-        case "extra_forbidden":
-            known = _keys(model, path[:-1])
-            close = _meant(model, path)
-            hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(sorted(known))}"
-            return document.problem(at, "unknown-key", f"unknown key {name!r}", hint if known else "")
-        case "missing":
-            return document.problem(at, "missing-key", f"{key} is required")
-        case kind:
-            return document.problem(at, kind.replace("_", "-"), f"{key}: {entry['msg']}" if key else entry["msg"])
-
-
-def _keys(annotation: Any, path: Sequence[str | int]) -> set[str]:  # noqa: ANN401 - an annotation can be anything
-    """Return the keys that are allowed at `path`, by walking the model's annotations."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        names = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
-        if not path:
-            return set(names)
-        return _keys(names.get(str(path[0])), path[1:])
-    rest = path[1:] if path and _is_container(annotation) else path
-    return {key for argument in _arguments(annotation) for key in _keys(argument, rest)}
-
-
-def _is_container(annotation: Any) -> bool:  # noqa: ANN401 - an annotation can be anything
-    return getattr(annotation, "__origin__", None) in (tuple, dict, list)
-
-
-def _arguments(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - an annotation can be anything
-    return (argument for argument in get_args(annotation) if argument is not Ellipsis)
+    if entry["type"] == EXTRA:
+        close, known = entry["ctx"]["close"], entry["ctx"]["known"]
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+        return document.problem(at, "unknown-key", f"unknown key {name!r}", hint)
+    if entry["type"] == MISSING:
+        return document.problem(at, "missing-key", f"{key} is required")
+    kind, said = entry["type"], in_words(entry)
+    return document.problem(at, kind.replace("_", "-"), f"{key}: {said}" if key else said)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Record
+from autoscaler.policy.record import Faults, Phrase, Record, Word, cross_check, cross_check_each
 from autoscaler.policy.units import FromList, Number, Percent
 
 
@@ -26,30 +26,30 @@ class SpotRules(Record):
     )
 
 
-Weight = Annotated[Number, Field(gt=0, le=10_000)]
+Weight = Annotated[Number, Field(ge=0.001, le=10_000)]
 
 
 class LaunchRules(Record):
     """What to launch and where: `types` in order of preference, over all `subnets`."""
 
-    launch_template: str = Field(
+    launch_template: Word = Field(
         default="", description="name or id (`lt-...`); its default version is used. This, or `image`"
     )
-    image: str = Field(default="", description="an AMI, with `types`")
-    types: Annotated[tuple[str, ...], FromList] = Field(
+    image: Word = Field(default="", description="an AMI, with `types`")
+    types: Annotated[tuple[Word, ...], FromList] = Field(
         default=(), description="instance types in order of preference; the template's own when left out"
     )
-    weights: dict[str, Weight] = Field(
+    weights: dict[Word, Weight] = Field(
         default={}, description="how much a node of each type carries, compared with the others; vCPUs when left out"
     )
-    subnets: Annotated[tuple[str, ...], FromList] = Field(
+    subnets: Annotated[tuple[Word, ...], FromList] = Field(
         min_length=1, description="launches are spread over them, the emptiest first"
     )
-    security_groups: Annotated[tuple[str, ...], FromList] = Field(
+    security_groups: Annotated[tuple[Word, ...], FromList] = Field(
         default=(), description="ids; instead of the template's"
     )
-    key_name: str = Field(default="", description="instead of the template's")
-    instance_profile: str = Field(
+    key_name: Phrase = Field(default="", description="instead of the template's")
+    instance_profile: Word = Field(
         default="",
         description="name or ARN; instead of the template's. Needed where nodes fetch their MongoDB URI themselves",
     )
@@ -59,20 +59,44 @@ class LaunchRules(Record):
     )
 
     @property
-    def unweighed(self) -> tuple[str, ...]:
+    def unweighed(self) -> tuple[Word, ...]:
         """The types whose vCPUs say what they are worth; none where there is one, or where the policy weighs them."""
         return () if self.weights or len(self.types) < 2 else self.types  # noqa: PLR2004 - one is like itself
 
-    @model_validator(mode="after")
-    def _complete(self) -> LaunchRules:
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what a file leaves out: no file may say an empty text."""
+        return {key: value for key, value in handler(self).items() if value != ""}
+
+    @cross_check
+    def _one_image(self) -> Faults:
         if bool(self.launch_template) == bool(self.image):
-            raise PydanticCustomError("launch", "needs exactly one of launch_template and image")
+            doubts = ("launch_template", "image")
+            yield PydanticCustomError("launch", "needs exactly one of launch_template and image", {"doubts": doubts})
+
+    @cross_check
+    def _image_with_types(self) -> Faults:
         if self.image and not self.types:
-            raise PydanticCustomError("launch", "an image needs types: there is no template to take one from")
-        if len(set(self.subnets)) != len(self.subnets):
-            raise PydanticCustomError("launch", "names a subnet twice")
+            yield PydanticCustomError("launch", "an image needs types: there is no template to take one from")
+
+    @cross_check_each("subnets")
+    def _subnet_once(self, number: int, subnet: str) -> Faults:
+        if subnet in self.subnets[:number]:
+            yield PydanticCustomError("launch", "names a subnet twice", {"at": ("subnets", number)})
+
+    @cross_check_each("types")
+    def _type_once(self, number: int, name: str) -> Faults:
+        if name in self.types[:number]:
+            yield PydanticCustomError("launch", "names a type twice", {"at": ("types", number)})
+
+    @cross_check_each("security_groups")
+    def _security_group_once(self, number: int, group: str) -> Faults:
+        if group in self.security_groups[:number]:
+            yield PydanticCustomError("launch", "names a security group twice", {"at": ("security_groups", number)})
+
+    @cross_check
+    def _all_weighed(self) -> Faults:
         unweighed = sorted({*self.types} ^ {*self.weights}) if self.weights else ()
         if unweighed:
             message = "{types}: weights and types must name the same types"
-            raise PydanticCustomError("launch", message, {"types": ", ".join(unweighed), "at": ("weights",)})
-        return self
+            yield PydanticCustomError("launch", message, {"types": ", ".join(unweighed), "at": ("weights",)})

@@ -6,17 +6,26 @@ import re
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, StrictInt
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Name, Record
+from autoscaler.policy.record import MOST_NODES, MOST_VIEWERS, Faults, Name, Record, cross_check
 from autoscaler.policy.units import Duration, FromList, Number, Percent, Share, format_percent, parse_percent
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
+
+
+SMALLEST_TARGET = 1e-6
+"""No load is told in smaller numbers, and what is divided by less has no end."""
+
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+"""Of moments and dates. Nobody means others, and what is near the ends of the calendar cannot be reckoned with."""
+
+_MOST_PERCENT = 10_000.0
 
 
 class TargetTracking(Record):
@@ -24,18 +33,20 @@ class TargetTracking(Record):
 
     signal: Name = Field(description="which of `signals`")
     target: Number | None = Field(
-        default=None, gt=0, description="what a node should carry, for any aggregate but `sum`. This, or the next"
+        default=None,
+        ge=SMALLEST_TARGET,
+        description="what a node should carry, for any aggregate but `sum`. This, or the next",
     )
-    target_per_node: Number | None = Field(default=None, gt=0, description="a node's share of a `sum`")
+    target_per_node: Number | None = Field(default=None, ge=SMALLEST_TARGET, description="a node's share of a `sum`")
     tolerance: Percent = Field(
         default=10.0, ge=0, lt=100, description="how far the load may be off before anything changes; below 100%"
     )
 
-    @model_validator(mode="after")
-    def _one_target(self) -> TargetTracking:
+    @cross_check
+    def _one_target(self) -> Faults:
         if (self.target is None) == (self.target_per_node is None):
-            raise PydanticCustomError("target", "needs exactly one of target and target_per_node")
-        return self
+            doubts = ("target", "target_per_node")
+            yield PydanticCustomError("target", "needs exactly one of target and target_per_node", {"doubts": doubts})
 
     @cached_property
     def per_node(self) -> float:
@@ -52,13 +63,15 @@ class Amount(Record):
 
 def parse_amount(value: object) -> object:
     """Read `2` as nodes and `30%` as a share."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_NODES:
         return Amount(nodes=value)
     if isinstance(value, str) and value.endswith("%"):
         share = parse_percent(value)
-        if share > 0:
+        if 0 < share <= _MOST_PERCENT:
             return Amount(percent=share)
-    raise PydanticCustomError("amount", "is no amount; write a number of nodes, 2, or a share of them, 30%")
+    raise PydanticCustomError(
+        "amount", "is no amount; write a number of nodes, 2, up to 10000, or a share, 30%, up to 10000%"
+    )
 
 
 def print_amount(value: Amount) -> int | str:
@@ -88,14 +101,13 @@ class Step(Record):
         default=None, description="so many nodes fewer than there are; a share is of those in service, at least one"
     )
 
-    @model_validator(mode="after")
-    def _one_direction(self) -> Step:
+    @cross_check
+    def _one_direction(self) -> Faults:
         up = self.above is not None and self.add is not None
         down = self.below is not None and self.remove is not None
         given = sum(value is not None for value in (self.above, self.below, self.add, self.remove))
         if up == down or given != 2:  # noqa: PLR2004 - a threshold and an amount
-            raise PydanticCustomError("step", "needs above with add, or below with remove")
-        return self
+            yield PydanticCustomError("step", "needs above with add, or below with remove")
 
 
 class StepScaling(Record):
@@ -105,7 +117,7 @@ class StepScaling(Record):
         description="which of `signals`; a `sum` is compared as it is, anything else as the mean over the nodes"
     )
     steps: Annotated[tuple[Step, ...], FromList] = Field(
-        min_length=1, description="of those that apply the largest counts, additions before removals"
+        min_length=1, max_length=100, description="of those that apply the largest counts, additions before removals"
     )
 
 
@@ -113,7 +125,7 @@ def parse_clock(value: object) -> time:
     """Read `"18:00"`. YAML 1.2 leaves it a text, with or without quotes."""
     if isinstance(value, time):
         return value
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isascii():
         try:
             return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - a wall clock; its zone is another key
         except ValueError:
@@ -141,28 +153,49 @@ Clock = Annotated[
 Zone = Annotated[str, BeforeValidator(parse_zone), Field(examples=["Europe/Istanbul", "UTC"])]
 
 
+Dated = TypeVar("Dated", date, datetime)
+
 _DATE = r"\d{4}-\d\d-\d\d"
 _MOMENT = rf"{_DATE}[T ]\d\d:\d\d(:\d\d(\.\d{{1,6}})?)?(Z|[+-]\d\d:\d\d)?"
+
+
+def in_years(value: Dated) -> Dated:
+    """Return a moment or date of a year that somebody can mean."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise PydanticCustomError("moment", "is of a year that nobody means; from 2000 to 9000")
+    return value
 
 
 def parse_moment(value: object) -> datetime:
     """Read `2026-06-01T18:00:00+03:00`. A number of seconds since 1970 is a moment to nobody who reads it."""
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str) and re.fullmatch(_MOMENT, value):
+    moment: datetime | None = None
+    if isinstance(value, str) and re.fullmatch(_MOMENT, value, re.ASCII):
         with suppress(ValueError):
-            return datetime.fromisoformat(value)
-    raise PydanticCustomError("moment", "is no moment; write 2026-06-01T18:00:00+03:00, or Z for UTC")
+            moment = datetime.fromisoformat(value)
+    if moment is None:
+        raise PydanticCustomError("moment", "is no moment; write 2026-06-01T18:00:00+03:00, or Z for UTC")
+    return in_years(moment)
+
+
+def _with_offset(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise PydanticCustomError("reservation", "needs an offset: 2026-06-01T18:00:00+03:00, or Z")
+    return value
 
 
 def parse_date(value: object) -> date:
     """Read `2026-06-01`."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if isinstance(value, str) and re.fullmatch(_DATE, value):
+    day: date | None = None
+    if isinstance(value, str) and re.fullmatch(_DATE, value, re.ASCII):
         with suppress(ValueError):
-            return date.fromisoformat(value)
-    raise PydanticCustomError("date", "is no date; write 2026-06-01")
+            day = date.fromisoformat(value)
+    if day is None:
+        raise PydanticCustomError("date", "is no date; write 2026-06-01")
+    return in_years(day)
 
 
 Moment = Annotated[
@@ -172,6 +205,9 @@ Moment = Annotated[
         json_schema_input_type=Annotated[str, Field(pattern=f"^{_MOMENT}$", examples=["2026-06-01T18:00:00+03:00"])],
     ),
 ]
+Instant = Annotated[Moment, AfterValidator(_with_offset)]
+"""A moment that every clock agrees on."""
+
 Date = Annotated[
     date,
     BeforeValidator(
@@ -197,19 +233,21 @@ class Schedule(Record):
     timezone: Zone = Field(default="UTC", description="an IANA name; clock changes are minded")
     first_day: Date | None = Field(default=None, description="the first day on which it begins")
     last_day: Date | None = Field(default=None, description="the last day on which it begins")
-    min: StrictInt | None = Field(default=None, ge=0, description="at least so many nodes")
+    min: StrictInt | None = Field(default=None, ge=0, le=MOST_NODES, description="at least so many nodes")
     max: StrictInt | None = Field(
-        default=None, ge=1, description="up to so many nodes, where that is more than `bounds.max`"
+        default=None, ge=1, le=MOST_NODES, description="up to so many nodes, where that is more than `bounds.max`"
     )
     scale_in: StrictBool = Field(default=True, description="false: nothing shrinks")
 
-    @model_validator(mode="after")
-    def _says_something(self) -> Schedule:
+    @cross_check
+    def _says_something(self) -> Faults:
         if self.min is None and self.max is None and self.scale_in:
-            raise PydanticCustomError("schedule", "changes nothing; give it min, max, or scale_in: false")
+            yield PydanticCustomError("schedule", "changes nothing; give it min, max, or scale_in: false")
+
+    @cross_check
+    def _some_day(self) -> Faults:
         if not self.days:
-            raise PydanticCustomError("schedule", "has no days, so it never applies")
-        return self
+            yield PydanticCustomError("schedule", "has no days, so it never applies", {"at": ("days",)})
 
 
 _DAY = timedelta(days=1)
@@ -225,7 +263,7 @@ class Forecast(Record):
     """
 
     signal: Name = Field(description="which of `signals`; a `sum`, for only a total is comparable over weeks")
-    target_per_node: Number = Field(gt=0, description="a node's share of the total")
+    target_per_node: Number = Field(ge=SMALLEST_TARGET, description="a node's share of the total")
     season: Duration = Field(
         default=timedelta(days=7),
         description="after how long the load repeats itself, in whole days; a day is 24 hours, whatever clocks do",
@@ -244,44 +282,55 @@ class Forecast(Record):
         default=timedelta(minutes=15), description="how far to look ahead, at most 12h: what a launch takes, and more"
     )
 
-    @model_validator(mode="after")
-    def _whole(self) -> Forecast:
+    @cross_check
+    def _whole_days(self) -> Faults:
         if not self.season or self.season % _DAY:
-            raise PydanticCustomError("forecast", "season needs whole days: 1d, 7d", {"at": ("season",)})
+            yield PydanticCustomError("forecast", "season needs whole days: 1d, 7d", {"at": ("season",)})
+
+    @cross_check
+    def _within_a_year(self) -> Faults:
         if self.season * self.seasons > _LONGEST_LOOK_BACK:
             message = "looks back more than 366 days; fewer seasons, or shorter ones"
-            raise PydanticCustomError("forecast", message, {"at": ("seasons",)})
+            yield PydanticCustomError("forecast", message, {"at": ("seasons",)})
+
+    @cross_check
+    def _enough_seasons(self) -> Faults:
         if self.at_least > self.seasons:
             message = "at_least {least} is more than the {all} seasons that are looked at"
             numbers = {"least": self.at_least, "all": self.seasons}
-            raise PydanticCustomError("forecast", message, {**numbers, "at": ("at_least",)})
+            yield PydanticCustomError("forecast", message, {**numbers, "at": ("at_least",)})
+
+    @cross_check
+    def _some_horizon(self) -> Faults:
         if not timedelta(0) < self.horizon <= _DAY / 2:
-            raise PydanticCustomError("forecast", "horizon is above 0s and at most 12h", {"at": ("horizon",)})
-        return self
+            yield PydanticCustomError("forecast", "horizon is above 0s and at most 12h", {"at": ("horizon",)})
 
 
 class Reservation(Record):
     """Room for an event: so many nodes, or so many viewers, from `lead` before `at` until `until`."""
 
     name: Name = Field(description="what it is for")
-    at: Moment = Field(description="when the room is needed")
-    until: Moment = Field(description="when it is no longer")
-    nodes: StrictInt | None = Field(default=None, ge=1, description="so many nodes. This, or the next")
-    viewers: StrictInt | None = Field(default=None, ge=1, description="so many viewers, by `viewers_per_node`")
+    at: Instant = Field(description="when the room is needed")
+    until: Instant = Field(description="when it is no longer")
+    nodes: StrictInt | None = Field(default=None, ge=1, le=MOST_NODES, description="so many nodes. This, or the next")
+    viewers: StrictInt | None = Field(
+        default=None, ge=1, le=MOST_VIEWERS, description="so many viewers, by `viewers_per_node`"
+    )
     lead: Duration = Field(
         default=timedelta(minutes=15),
         description="how long before `at` the nodes are wanted: launch, boot, and time to look",
     )
 
-    @model_validator(mode="after")
-    def _whole(self) -> Reservation:
-        if self.at.tzinfo is None or self.until.tzinfo is None:
-            raise PydanticCustomError("reservation", "at and until need an offset: 2026-06-01T18:00:00+03:00, or Z")
+    @cross_check
+    def _some_length(self) -> Faults:
         if self.until <= self.at:
-            raise PydanticCustomError("reservation", "ends before it begins")
+            yield PydanticCustomError("reservation", "ends before it begins")
+
+    @cross_check
+    def _one_amount(self) -> Faults:
         if (self.nodes is None) == (self.viewers is None):
-            raise PydanticCustomError("reservation", "needs exactly one of nodes and viewers")
-        return self
+            doubts = ("nodes", "viewers")
+            yield PydanticCustomError("reservation", "needs exactly one of nodes and viewers", {"doubts": doubts})
 
 
 _KINDS = ("target_tracking", "step", "schedule", "forecast")
@@ -301,16 +350,15 @@ class ScaleRule(Record):
         default=None, description="rules of one group speak with one voice, in which being content is no veto"
     )
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> ScaleRule:
+    @cross_check
+    def _one_kind(self) -> Faults:
         kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            raise PydanticCustomError("rule", "needs exactly one of {kinds}", {"kinds": ", ".join(_KINDS)})
-        if self.signal is None and self.group is not None:
-            raise PydanticCustomError(
-                "rule", "a {kind} has no vote, so a group means nothing to it", {"kind": kinds[0]}
-            )
-        return self
+            words = {"kinds": ", ".join(_KINDS)}
+            yield PydanticCustomError("rule", "needs exactly one of {kinds}", words)
+        elif self.signal is None and self.group is not None:
+            message = "a {kind} has no vote, so a group means nothing to it"
+            yield PydanticCustomError("rule", message, {"kind": kinds[0]})
 
     @property
     def signal(self) -> str | None:

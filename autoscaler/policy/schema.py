@@ -13,22 +13,28 @@ from autoscaler.model.booking import Booking
 from autoscaler.model.plan import Endpoint
 from autoscaler.model.snapshot import MEANS
 from autoscaler.policy.launch import LaunchRules
-from autoscaler.policy.record import Faults, Name, Record, cross_check, cross_check_each
+from autoscaler.policy.record import (
+    MOST_NODES,
+    MOST_VIEWERS,
+    Faults,
+    Name,
+    Place,
+    Record,
+    cross_check,
+    cross_check_each,
+)
 from autoscaler.policy.rules import Reservation, ScaleRule, TargetTracking
 from autoscaler.policy.signals import CAPACITY, Aggregate, Signal
-from autoscaler.policy.units import Duration, FromList, Percent
-
-
-Path = tuple[str | int, ...]
+from autoscaler.policy.units import Duration, FromList, Percent, Period
 
 
 class Bounds(Record):
     """How many nodes the group may have. `min` holds whatever the rules say."""
 
-    min: StrictInt = Field(ge=0, description="fewer nodes than this are never wanted")
+    min: StrictInt = Field(ge=0, le=MOST_NODES, description="fewer nodes than this are never wanted")
     max: StrictInt = Field(
         ge=1,
-        le=10_000,
+        le=MOST_NODES,
         description="more nodes are never wanted; a tenth more, at least one, may exist while some leave",
     )
 
@@ -41,11 +47,11 @@ class Bounds(Record):
 class RateLimit(Record):
     """At most so many nodes, or so many percent of the group, within any `per`."""
 
-    nodes: StrictInt | None = Field(default=None, ge=1, description="so many nodes; this, or `percent`")
+    nodes: StrictInt | None = Field(default=None, ge=1, le=MOST_NODES, description="so many nodes; this, or `percent`")
     percent: Percent | None = Field(
-        default=None, gt=0, description="so much of the group, of its peak for `control`; at least one node"
+        default=None, gt=0, le=10_000, description="so much of the group, of its peak for `control`; at least one node"
     )
-    per: Duration = Field(description="the period, reaching back from now; a day at most has a meaning")
+    per: Period = Field(description="the period, reaching back from now; a day at most has a meaning")
 
     @cross_check
     def _one_amount(self) -> Faults:
@@ -63,7 +69,7 @@ class ScaleOut(Record):
     stabilization: Duration = Field(default=timedelta(0), description="grow only to the lowest wish of this long")
     cooldown: Duration = Field(default=timedelta(0), description="how long after growing to wait with growing again")
     max: Annotated[tuple[RateLimit, ...], FromList] = Field(
-        default=(), description="limits of growth; of several each holds"
+        default=(), max_length=20, description="limits of growth; of several each holds"
     )
 
 
@@ -86,25 +92,29 @@ class ScaleIn(Record):
         description="how long after a node went away by itself nothing shrinks: its viewers come back to the others",
     )
     max: Annotated[tuple[RateLimit, ...], FromList] = Field(
-        default=(), description="limits of shrinking; of several each holds"
+        default=(), max_length=20, description="limits of shrinking; of several each holds"
     )
     control: Annotated[tuple[RateLimit, ...], FromList] = Field(
-        default=(), description="how far below the highest wish of a period the group may be; of several each holds"
+        default=(),
+        max_length=20,
+        description="how far below the highest wish of a period the group may be; of several each holds",
     )
 
 
 class FlapBudget(Record):
     """At most so many changes of direction within any `per`; when they are used up, nothing shrinks any more."""
 
-    turns: StrictInt = Field(ge=1, description="after so many changes of direction within `per` nothing shrinks")
-    per: Duration = Field(description="the period, reaching back from now; a day at most has a meaning")
+    turns: StrictInt = Field(
+        ge=1, le=10_000, description="after so many changes of direction within `per` nothing shrinks"
+    )
+    per: Period = Field(description="the period, reaching back from now; a day at most has a meaning")
 
 
 class Headroom(Record):
     """Room above what the load needs: nodes, or a share of the needed ones, whichever is more."""
 
     nodes: StrictInt = Field(
-        default=0, ge=0, description="so many nodes more than the load needs; if `percent` is more, that"
+        default=0, ge=0, le=MOST_NODES, description="so many nodes more than the load needs; if `percent` is more, that"
     )
     percent: Percent = Field(
         default=0.0, ge=0, le=500, description="so much more than the load needs, rounded up to nodes; at most 500%"
@@ -171,16 +181,18 @@ class Policy(Record):
         description="who is on the nodes: viewers, publishers, both. A publisher protects any node, whatever its role"
     )
     bounds: Bounds = Field(description="how many nodes there may be")
-    signals: dict[Name, Signal] = Field(min_length=1, description="what is measured, each under a name of your own")
+    signals: dict[Name, Signal] = Field(
+        min_length=1, max_length=500, description="what is measured, each under a name of your own"
+    )
     scale: Annotated[tuple[ScaleRule, ...], FromList] = Field(
-        min_length=1, description="the rules; the one that wants most nodes wins"
+        min_length=1, max_length=500, description="the rules; the one that wants most nodes wins"
     )
     headroom: Headroom = Field(default=Headroom(), description="room above what the load needs")
     reservations: Annotated[tuple[Reservation, ...], FromList] = Field(
-        default=(), description="room for events; those that overlap are added up"
+        default=(), max_length=500, description="room for events; those that overlap are added up"
     )
     viewers_per_node: StrictInt | None = Field(
-        default=None, ge=1, description="what a node carries, to turn reserved viewers into nodes"
+        default=None, ge=1, le=MOST_VIEWERS, description="what a node carries, to turn reserved viewers into nodes"
     )
     flap_budget: FlapBudget | None = Field(default=None, description="how often the group may change its mind")
     scale_out: ScaleOut = Field(default=ScaleOut(), description="how fast it grows")
@@ -269,12 +281,12 @@ class Policy(Record):
         return tuple(Endpoint(membership.backend, membership.port) for membership in self.load_balancer)
 
 
-def _unknown_signal(name: str, at: Path) -> PydanticCustomError:
+def _unknown_signal(name: str, at: Place) -> PydanticCustomError:
     message = "scale names the signal {name}, which is not under signals"
     return PydanticCustomError("signal", message, {"name": repr(name), "at": at})
 
 
-def _target_faults(rule: TargetTracking, signal: Signal, at: Path) -> Faults:
+def _target_faults(rule: TargetTracking, signal: Signal, at: Place) -> Faults:
     """Yield how a target and its signal do not fit, at most one: the others would follow from it."""
     summed = signal.aggregate == Aggregate.SUM
     if summed != (rule.target_per_node is not None):

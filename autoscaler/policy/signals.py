@@ -119,7 +119,7 @@ class Assumption(Record):
     value: float
 
 
-_ASSUME = re.compile(r"assume\((-?\d{1,15}(?:\.\d{1,9})?)\)")
+_ASSUME = re.compile(r"assume\((-?\d{1,15}(?:\.\d{1,9})?)\)", re.ASCII)
 
 
 _AnyOnMissing = OnMissing | Annotated[str, Field(pattern=rf"^{_ASSUME.pattern}$", examples=["assume(0)"])]

@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
 _LONGEST = timedelta(days=366)
 _LARGEST_PERCENT = 1e300
 """No share of any group of nodes is infinite below it."""
@@ -29,6 +29,12 @@ def parse_duration(value: object) -> timedelta:
     if seconds > _LONGEST.total_seconds():
         raise PydanticCustomError("duration", "is longer than 366 days")
     return timedelta(seconds=seconds)
+
+
+def _some_time(value: timedelta) -> timedelta:
+    if not value:
+        raise PydanticCustomError("duration", "is no time at all; a period is above 0s")
+    return value
 
 
 def format_duration(value: timedelta) -> str:
@@ -82,6 +88,9 @@ Duration = Annotated[
     ),
     PlainSerializer(format_duration, return_type=str),
 ]
+Period = Annotated[Duration, AfterValidator(_some_time)]
+"""A duration that is not zero."""
+
 Percent = Annotated[
     float,
     BeforeValidator(parse_percent, json_schema_input_type=Share),

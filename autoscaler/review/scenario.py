@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_serializer
 from pydantic_core import PydanticCustomError
 
 from autoscaler.model.decision import Direction, Phase
-from autoscaler.policy.record import Name, Record
-from autoscaler.policy.rules import Reservation
+from autoscaler.policy.record import MOST_NODES, Faults, Name, Record, cross_check
+from autoscaler.policy.rules import Reservation, in_years
 from autoscaler.policy.units import Duration, FromList
 from autoscaler.review.words import Count, Missing, Never, Reading, ReasonCode, RefusalCode, WholeReading
+
+LONGEST_TEST = timedelta(days=2)
+"""How long a test may play. It looks as the daemon does, over and over, and nobody waits for weeks of it."""
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
 """A Wednesday. A test that says no `now` runs at this one, today and in ten years."""
@@ -26,7 +29,7 @@ def parse_moment(value: object) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise PydanticCustomError("moment", "needs a date, a time and an offset: 2026-06-01T18:00:00+03:00, or Z")
-    return moment
+    return in_years(moment)
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment, json_schema_input_type=datetime)]
@@ -61,14 +64,11 @@ def parse_nodes(value: object) -> object:
     raise PydanticCustomError("nodes", "is a number of nodes, a number a phase, or a list of nodes")
 
 
-_MOST_NODES = 10_000
-
-
 def _check_group(phase: object, count: object) -> None:
     if phase not in set(Phase):
         phases = ", ".join(Phase)
         raise PydanticCustomError("nodes", "there is no phase {phase}; {all}", {"phase": repr(phase), "all": phases})
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_NODES:
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MOST_NODES:
         raise PydanticCustomError("nodes", "needs a whole number of nodes, from 0 to 10000")
 
 
@@ -102,7 +102,7 @@ class Wish(Record):
     """What the rules wanted some time ago."""
 
     ago: Duration
-    desired: StrictInt = Field(ge=0)
+    desired: StrictInt = Field(ge=0, le=MOST_NODES)
 
 
 class History(Record):
@@ -134,7 +134,7 @@ class ChangeTold(Record):
     """A change of size some time ago: nodes that came (above 0) or that were set to drain (below 0)."""
 
     ago: Duration
-    nodes: StrictInt
+    nodes: StrictInt = Field(ge=-MOST_NODES, le=MOST_NODES)
 
 
 class Past(Record):
@@ -164,7 +164,7 @@ class Given(Record):
     changes: Annotated[tuple[ChangeTold, ...], FromList] = ()
     past: dict[Name, Annotated[tuple[Past, ...], FromList]] = Field(default_factory=dict)
     bookings: Annotated[tuple[Reservation, ...], FromList] = ()
-    vcpus: dict[str, Annotated[StrictInt, Field(ge=1)]] = Field(default_factory=dict)
+    vcpus: dict[str, Annotated[StrictInt, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
 
 
 class Names(Record):
@@ -201,11 +201,10 @@ class Expectation(Record):
     takes_back: NamesTold | None = None
     ends: NamesTold | None = None
 
-    @model_validator(mode="after")
-    def _says_something(self) -> Expectation:
+    @cross_check
+    def _says_something(self) -> Faults:
         if not self.model_fields_set:
-            raise PydanticCustomError("expectation", "expects nothing; give it desired, direction, reasons, ...")
-        return self
+            yield PydanticCustomError("expectation", "expects nothing; give it desired, direction, reasons, ...")
 
 
 class Step(Record):
@@ -237,16 +236,24 @@ class Case(Record):
     steps: Annotated[tuple[Step, ...], FromList] | None = Field(default=None, min_length=1)
     table: Table | None = None
 
-    @model_validator(mode="after")
-    def _one_form(self) -> Case:
+    @cross_check
+    def _one_form(self) -> Faults:
         forms = [name for name in ("expect", "steps", "table") if getattr(self, name) is not None]
         if len(forms) > 1 or not (forms or self.never):
-            raise PydanticCustomError("case", "needs exactly one of expect, steps and table, or never alone")
+            yield PydanticCustomError("case", "needs exactly one of expect, steps and table, or never alone")
+
+    @cross_check
+    def _steps_take_time(self) -> Faults:
         for number, step in enumerate(self.steps or ()):
-            if number and not step.after:
+            if number and not getattr(step, "after", True):  # one that is wrong in itself has none
                 at = ("steps", number, "after")
-                raise PydanticCustomError("case", "only the first step may be at once", {"at": at})
-        return self
+                yield PydanticCustomError("case", "only the first step may be at once", {"at": at})
+
+    @cross_check
+    def _not_too_long(self) -> Faults:
+        if sum((step.after for step in self.steps or ()), timedelta()) > LONGEST_TEST:
+            message = "its steps take more than 2d in all; it looks every 30s"
+            yield PydanticCustomError("case", message, {"at": ("steps",)})
 
 
 class PolicyTests(Record):

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Record
+from autoscaler.policy.record import Faults, Record, cross_check
 
 Missing = Literal["missing"]
 MISSING: Missing = "missing"
@@ -66,11 +66,10 @@ class Range(Record):
     at_least: StrictInt | None = None
     at_most: StrictInt | None = None
 
-    @model_validator(mode="after")
-    def _some(self) -> Range:
+    @cross_check
+    def _some(self) -> Faults:
         if self.at_least is None and self.at_most is None:
-            raise PydanticCustomError("count", "needs at_least or at_most")
-        return self
+            yield PydanticCustomError("count", "needs at_least or at_most")
 
     def holds(self, number: int) -> bool:
         """Whether `number` is as expected."""

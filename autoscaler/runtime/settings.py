@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from jwt import PyJWTError
-from pydantic import AfterValidator, Field, SecretStr, StrictInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StrictInt
 from pydantic_core import PydanticCustomError
 
 from autoscaler.adapters import mongo
@@ -20,14 +20,14 @@ from autoscaler.adapters.user_data import UnusableUri, UserDataTooLarge, render
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.document import Document, check, parse
 from autoscaler.policy.marked import MarkedList, MarkedMap
-from autoscaler.policy.record import Name, Record
+from autoscaler.policy.record import Faults, Name, Record, cross_check, cross_check_each
 from autoscaler.policy.units import Duration, FromList
 
 DEFAULT_PATH = Path("/etc/autoscaler/autoscaler.yaml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = rf"({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])"
-_PORT = r":(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
+_PORT = r":(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 _SHORTEST_CYCLE = timedelta(milliseconds=200)
 _STAND_INS = {"uri": "mongodb://unset/", "mongodb_uri": "mongodb://unset/"}
 _STAND_IN = "unset".ljust(64, "-")
@@ -64,23 +64,52 @@ def _long(value: SecretStr, shortest: int, why: str) -> SecretStr:
     return value
 
 
+def _usable(value: SecretStr) -> SecretStr:
+    """Take what a client can be made of."""
+    try:
+        mongo.connect(value.get_secret_value(), lazy=True).close()
+    except ConfigurationError as error:
+        [problem] = error.problems
+        raise PydanticCustomError("uri", "{why}", {"why": f"{problem.message} ({problem.hint})"}) from None
+    return value
+
+
+def _bootable(value: SecretStr) -> SecretStr:
+    """Take what nodes can be told."""
+    try:
+        render(value.get_secret_value())
+    except (UnusableUri, UserDataTooLarge) as error:
+        raise PydanticCustomError("uri", "{why}", {"why": str(error)}) from None
+    return value
+
+
+def _signs(value: SecretStr) -> SecretStr:
+    """Take keys that sign."""
+    _long(value, _SHORTEST_KEY, "AMS asks for as many")
+    try:
+        server_token(value.get_secret_value(), datetime.now(UTC))
+    except PyJWTError:
+        raise PydanticCustomError("secret", "signs no token: it looks like a key of another kind") from None
+    return value
+
+
+def _hard_to_guess(value: SecretStr) -> SecretStr:
+    return _long(value, _SHORTEST_TOKEN, "it keeps others from telling us of refusals")
+
+
+ClusterUri = Annotated[SecretStr, AfterValidator(_usable)]
+NodesUri = Annotated[SecretStr, AfterValidator(_bootable)]
+Key = Annotated[SecretStr, AfterValidator(_signs)]
+Token = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+
+
 class MongoSettings(Record):
     """`applications`: whose streams count; `auto` asks clusterdb.AppSettings."""
 
-    uri: SecretStr
+    uri: ClusterUri
     cluster_database: Database = "clusterdb"
     state_database: Database = "autoscaler"
     applications: Literal["auto"] | Annotated[tuple[str, ...], FromList] = "auto"
-
-    @field_validator("uri")
-    @classmethod
-    def _usable(cls, value: SecretStr) -> SecretStr:
-        try:
-            mongo.connect(value.get_secret_value(), lazy=True).close()
-        except ConfigurationError as error:
-            [problem] = error.problems
-            raise PydanticCustomError("uri", "{why}", {"why": f"{problem.message} ({problem.hint})"}) from None
-        return value
 
 
 class BalancerSettings(Record):
@@ -94,11 +123,10 @@ class BalancerSettings(Record):
     password: SecretStr = SecretStr("")
     timeout: Duration = timedelta(seconds=3)
 
-    @model_validator(mode="after")
-    def _readable(self) -> BalancerSettings:
+    @cross_check
+    def _readable(self) -> Faults:
         if self.socket is None and self.stats is None:
-            raise PydanticCustomError("balancer", "needs a socket (to steer it) or stats (only to watch it)")
-        return self
+            yield PydanticCustomError("balancer", "needs a socket (to steer it) or stats (only to watch it)")
 
 
 class Ec2Settings(Record):
@@ -111,53 +139,27 @@ class Ec2Settings(Record):
 class NodeSettings(Record):
     """What launched nodes are told. `mongodb_uri` may be `ssm:NAME` or `secretsmanager:ID`, fetched by the node."""
 
-    mongodb_uri: SecretStr
-
-    @field_validator("mongodb_uri")
-    @classmethod
-    def _usable(cls, value: SecretStr) -> SecretStr:
-        try:
-            render(value.get_secret_value())
-        except (UnusableUri, UserDataTooLarge) as error:
-            raise PydanticCustomError("uri", "{why}", {"why": str(error)}) from None
-        return value
+    mongodb_uri: NodesUri
 
 
 class AmsSettings(Record):
     """How nodes are asked for their own loads. `jwt_secret`: AMS's `server.jwtServerSecretKey`, one for all nodes."""
 
     port: StrictInt = Field(default=5080, ge=1, le=65535)
-    jwt_secret: SecretStr
+    jwt_secret: Key
     timeout: Duration = timedelta(seconds=1)
 
-    @field_validator("jwt_secret")
-    @classmethod
-    def _signs(cls, value: SecretStr) -> SecretStr:
-        _long(value, _SHORTEST_KEY, "AMS asks for as many")
-        try:
-            server_token(value.get_secret_value(), datetime.now(UTC))
-        except PyJWTError:
-            raise PydanticCustomError("secret", "signs no token: it looks like a key of another kind") from None
-        return value
-
-    @field_validator("timeout")
-    @classmethod
-    def _some_time(cls, value: timedelta) -> timedelta:
-        if value < _SHORTEST_TIMEOUT:
-            raise PydanticCustomError("timeout", "is shorter than 50ms")
-        return value
+    @cross_check
+    def _some_time(self) -> Faults:
+        if self.timeout < _SHORTEST_TIMEOUT:
+            yield PydanticCustomError("timeout", "is shorter than 50ms", {"at": ("timeout",)})
 
 
 class WebSettings(Record):
     """Where the daemon itself listens. `token`: what AMS's posts must carry as `?token=`."""
 
     listen: Listen = "127.0.0.1:9640"
-    token: SecretStr | None = None
-
-    @field_validator("token")
-    @classmethod
-    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else _long(value, _SHORTEST_TOKEN, "it keeps others from telling us of refusals")
+    token: Token | None = None
 
 
 class Settings(Record):
@@ -174,14 +176,15 @@ class Settings(Record):
     web: WebSettings | None = None
     policies: Path
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Settings:
+    @cross_check
+    def _some_cycle(self) -> Faults:
         if self.cycle < _SHORTEST_CYCLE:
-            raise PydanticCustomError("cycle", "cycle is shorter than 200ms")
-        names = [balancer.name for balancer in self.haproxy]
-        if len(set(names)) != len(names):
-            raise PydanticCustomError("balancer", "haproxy names a balancer twice")
-        return self
+            yield PydanticCustomError("cycle", "is shorter than 200ms", {"at": ("cycle",)})
+
+    @cross_check_each("haproxy")
+    def _balancer_once(self, number: int, balancer: BalancerSettings) -> Faults:
+        if balancer.name in {getattr(other, "name", None) for other in self.haproxy[:number]}:
+            yield PydanticCustomError("balancer", "is named twice", {"at": ("haproxy", number, "name")})
 
 
 def load_settings(

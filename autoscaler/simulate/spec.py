@@ -7,10 +7,10 @@ from math import log
 from statistics import NormalDist
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Record
+from autoscaler.policy.record import Faults, Record, cross_check
 from autoscaler.policy.units import Duration, Number, Percent
 
 _P95 = NormalDist().inv_cdf(0.95)
@@ -35,11 +35,10 @@ class BootSpec(Record):
     median: Duration = Field(default=timedelta(seconds=90), description="half of the boots take no longer")
     p95: Duration = Field(default=timedelta(seconds=120), description="nineteen of twenty take no longer")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> BootSpec:
+    @cross_check
+    def _ordered(self) -> Faults:
         if not timedelta(0) < self.median <= self.p95:
-            raise PydanticCustomError("boot", "needs 0s < median <= p95")
-        return self
+            yield PydanticCustomError("boot", "needs 0s < median <= p95")
 
     def seconds(self, share: float) -> float:
         """Return the boot time that `share` of all boots do not exceed, rounded to 0.1 s: the same on every machine."""

@@ -199,7 +199,9 @@ def test_what_a_failing_boot_script_says_is_quoted_as_it_says_it() -> None:
 
 
 SCHEDULE = "  - schedule: {first_day: 2026-06-01, from: 18:00, timezone: UTC, min: 1}\n"
-FORECAST = "  - forecast: {signal: sessions, target_per_node: 9, season: 7d, seasons: 4, at_least: 2, horizon: 15m}\n"
+FORECAST = """\
+  - forecast: {signal: sessions, target_per_node: 9, season: 7d, seasons: 4, at_least: 2, quantile: 90%, horizon: 15m}
+"""
 WHOLE_POLICY = f"""\
 {read(ROOT / "policies/edge.yaml").replace("headroom:", f"{SCHEDULE}{FORECAST}headroom:")}
 viewers_per_node: 100
@@ -217,7 +219,9 @@ ams: {port: 5080, jwt_secret: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", timeout: 1s}
 web: {listen: "h:1", token: "tttttttttttttttt"}
 policies: p
 """
-WRONG = ["", "x y!", -1, 0, 10**9, 1.5, float("inf"), True, None, [], {}, "[1]", [1], {"a": 1}, "5000%", "0%", "1000d"]
+WRONG = [
+    "", "x y!", -1, 0, 10**9, 1.5, float("inf"), True, None, [], {}, "[1]", [1], {"a": 1}, "5000%", "0%", "1000d",
+]  # fmt: skip
 
 
 def spoilt(value: object, wrong: object) -> Iterator[object]:
@@ -235,12 +239,15 @@ def type_codes(model: type[Policy | Settings], text: str) -> set[str]:
     """The codes of everything that one wrong value can cause."""
     whole = parse(text, "f.yaml")
     found: set[str] = set()
-    for wrong in WRONG:
-        for root in list(spoilt(whole.root, wrong))[1:]:
-            try:
-                check(model, replace(whole, root=root))  # type: ignore[arg-type]  # a mapping again
-            except ConfigurationError as error:
-                found |= {problem.code for problem in error.problems}
+    crowded = [copy(whole.root) for _ in whole.root]
+    for root, (key, part) in zip(crowded, whole.root.items(), strict=True):
+        root[key] = part * 501 if isinstance(part, list) else part
+    wronged: list[Any] = [root for wrong in WRONG for root in list(spoilt(whole.root, wrong))[1:]]  # mappings again
+    for root in (*crowded, *wronged):
+        try:
+            check(model, replace(whole, root=root))
+        except ConfigurationError as error:
+            found |= {problem.code for problem in error.problems}
     return found
 
 

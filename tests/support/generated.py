@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from io import StringIO
 from typing import Any
 
@@ -32,7 +32,8 @@ NARROWED: dict[str, tuple[str, ...]] = {
 }
 
 # Hypothesis draws what comes first most often, so that the usual comes first here.
-targets = st.one_of(st.sampled_from([60, 50, 80, 120]), st.floats(1, 100), st.sampled_from([5e-324, 1e300]))
+dates = st.dates(date(2000, 1, 1), date(9000, 12, 31)).map(str)
+targets = st.one_of(st.sampled_from([60, 50, 80, 120]), st.floats(1, 100), st.sampled_from([1e-6, 1e300]))
 amounts = st.one_of(st.integers(1, 4), st.integers(1, 300).map(lambda percent: f"{percent / 4}%"))
 durations = st.sampled_from(["0s", "250ms", "10s", "1m", "5m", "1.5h", "1d"])
 clocks = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
@@ -76,7 +77,7 @@ def steps(draw: st.DrawFn, signal: str) -> Data:
 def schedules(draw: st.DrawFn) -> Data:
     keys = {
         "days": st.lists(st.sampled_from(DAYS), min_size=1, unique=True), "from": clocks, "to": clocks,
-        "timezone": st.sampled_from(ZONES), "first_day": st.dates().map(str), "last_day": st.dates().map(str),
+        "timezone": st.sampled_from(ZONES), "first_day": dates, "last_day": dates,
         "max": st.integers(1, 12), "scale_in": st.booleans(),
     }  # fmt: skip
     return {"schedule": draw(st.fixed_dictionaries({"min": st.integers(0, 12)}, optional=keys))}
@@ -111,7 +112,7 @@ def rules(draw: st.DrawFn, *, grouped: bool) -> Data:
 
 @st.composite
 def reservations(draw: st.DrawFn) -> Data:
-    at = draw(st.sampled_from(["2026-03-01T12:05:00Z", "2026-03-01T13:59:00.5+02:00", "0001-01-01T00:00:00+01:00"]))
+    at = draw(st.sampled_from(["2026-03-01T12:05:00Z", "2026-03-01T13:59:00.5+02:00", "2000-01-01T00:00:00+01:00"]))
     until = draw(st.sampled_from(["2026-03-01T12:06:00Z", "2026-03-02T00:00:00-05:00", "9999-12-31T23:59:59Z"]))
     room = draw(st.sampled_from([{"nodes": 2}, {"viewers": 250}]))
     return {"name": draw(names), "at": at, "until": until, "lead": draw(durations), **room}

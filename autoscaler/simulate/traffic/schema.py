@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import time, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Name, Record
+from autoscaler.policy.record import Faults, Name, Record, cross_check, cross_check_each
 from autoscaler.policy.rules import Clock, Moment, Zone
 from autoscaler.policy.units import Duration, FromList, Number, Percent
 from autoscaler.simulate.traffic.sessions import EventKind
 
 _SECOND, _MINUTE, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
-FIRST_YEAR, LAST_YEAR = 1971, 2199
+LAST_YEAR = 2199
 
 
 class Lasting(Record):
@@ -23,11 +23,10 @@ class Lasting(Record):
     median: Duration = Field(description="half of them last shorter; from 1s to 1d")
     sigma: Number = Field(default=1.0, ge=0, le=3, description="how far the others spread: 0 is not at all, 1 is usual")
 
-    @model_validator(mode="after")
-    def _usual(self) -> Lasting:
+    @cross_check
+    def _usual(self) -> Faults:
         if not _SECOND <= self.median <= _DAY:
-            raise PydanticCustomError("lasting", "a median is from 1s to 1d", {"at": ("median",)})
-        return self
+            yield PydanticCustomError("lasting", "a median is from 1s to 1d", {"at": ("median",)})
 
 
 class Peak(Record):
@@ -39,11 +38,10 @@ class Peak(Record):
     )
     height: Number = Field(ge=0, le=10, description="how high it is, as a share of `base`")
 
-    @model_validator(mode="after")
-    def _usual(self) -> Peak:
+    @cross_check
+    def _usual(self) -> Faults:
         if not _MINUTE <= self.width <= _DAY / 2:
-            raise PydanticCustomError("lasting", "a width is from 1m to 12h", {"at": ("width",)})
-        return self
+            yield PydanticCustomError("lasting", "a width is from 1m to 12h", {"at": ("width",)})
 
 
 class Daily(Record):
@@ -119,12 +117,18 @@ class FlashCrowds(Record):
         default=timedelta(minutes=10), description="after the rise: how long until half as many come; up to 1d"
     )
 
-    @model_validator(mode="after")
-    def _usual(self) -> FlashCrowds:
+    @cross_check
+    def _now_and_then(self) -> Faults:
         if self.every < _MINUTE:
-            raise PydanticCustomError("lasting", "flash crowds are at least 1m apart", {"at": ("every",)})
-        _check_shape(self.rise, self.half_life)
-        return self
+            yield PydanticCustomError("lasting", "flash crowds are at least 1m apart", {"at": ("every",)})
+
+    @cross_check
+    def _usual_rise(self) -> Faults:
+        yield from _too_long("rise", self.rise)
+
+    @cross_check
+    def _usual_half_life(self) -> Faults:
+        yield from _too_long("half_life", self.half_life)
 
 
 class Surge(Record):
@@ -143,20 +147,28 @@ class Surge(Record):
     ends: Duration | None = Field(default=None, description="so long after `at` it is over, and whoever is left leaves")
     ends_within: Duration = Field(default=timedelta(0), description="how long that takes, evenly")
 
-    @model_validator(mode="after")
-    def _usual(self) -> Surge:
-        _check_shape(self.rise, self.half_life)
+    @cross_check
+    def _usual_rise(self) -> Faults:
+        yield from _too_long("rise", self.rise)
+
+    @cross_check
+    def _usual_half_life(self) -> Faults:
+        yield from _too_long("half_life", self.half_life)
+
+    @cross_check
+    def _all_come(self) -> Faults:
         if self.ends is not None and self.ends <= self.rise:
-            raise PydanticCustomError("surge", "it is over before all have come: ends is above rise", {"at": ("ends",)})
+            yield PydanticCustomError("surge", "it is over before all have come: ends is above rise", {"at": ("ends",)})
+
+    @cross_check
+    def _ends_at_all(self) -> Faults:
         if self.ends is None and self.ends_within:
-            raise PydanticCustomError("surge", "ends_within needs ends", {"at": ("ends_within",)})
-        return self
+            yield PydanticCustomError("surge", "ends_within needs ends", {"at": ("ends_within",)})
 
 
-def _check_shape(rise: timedelta, half_life: timedelta) -> None:
-    for key, value in (("rise", rise), ("half_life", half_life)):
-        if value > _DAY:
-            raise PydanticCustomError("lasting", "{key} is at most 1d", {"key": key, "at": (key,)})
+def _too_long(key: str, value: timedelta) -> Faults:
+    if value > _DAY:
+        yield PydanticCustomError("lasting", "{key} is at most 1d", {"key": key, "at": (key,)})
 
 
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -183,19 +195,20 @@ class EventTold(Record):
         default=None, description="which source cannot be read"
     )
 
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> EventTold:
+    @cross_check
+    def _fits_its_kind(self) -> Faults:
         needs = _NEEDS[self.kind]
         for name, key in _EVENT_KEYS.items():
-            given = getattr(self, name) is not None
+            given = getattr(self, name, _WRONG) is not None
             if given and name not in (*needs, *_MAY.get(self.kind, ())):
-                raise PydanticCustomError(
-                    "event", "{key} means nothing to {kind}", {"key": key, "kind": self.kind, "at": (key,)}
-                )
+                words = {"key": key, "kind": self.kind, "at": (key,)}
+                yield PydanticCustomError("event", "{key} means nothing to {kind}", words)
             if name in needs and not given:
-                raise PydanticCustomError("event", "{kind} needs {key}", {"key": key, "kind": self.kind})
-        return self
+                yield PydanticCustomError("event", "{kind} needs {key}", {"key": key, "kind": self.kind})
 
+
+_WRONG = "wrong"
+"""What a key holds that is given, and wrong in itself."""
 
 _EVENT_KEYS = {"nodes": "nodes", "role": "role", "share": "share", "lasts": "for", "source": "source"}
 
@@ -218,21 +231,28 @@ class Generator(Record):
         default=(), max_length=1000, description="what happens to the cluster"
     )
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Generator:
-        if not FIRST_YEAR <= self.begin.year <= LAST_YEAR:
-            raise PydanticCustomError("moment", "is hardly the year that was meant", {"at": ("begin",)})
+    @cross_check
+    def _sane_year(self) -> Faults:
+        if self.begin.year > LAST_YEAR:
+            yield PydanticCustomError("moment", "is hardly the year that was meant", {"at": ("begin",)})
+
+    @cross_check
+    def _some_length(self) -> Faults:
         if self.length < _MINUTE:
-            raise PydanticCustomError("lasting", "a trace is from 1m to 366d long", {"at": ("length",)})
-        moments = [(("surges", number, "at"), one.at) for number, one in enumerate(self.surges)]
-        moments += [(("events", number, "at"), one.at) for number, one in enumerate(self.events)]
-        for place, at in moments:
-            if at >= self.length:
-                raise PydanticCustomError("at", "is after the trace's end", {"at": place})
-        for number, surge in enumerate(self.surges):
-            if surge.stream >= self.streams.count:
-                message = "there are {count} streams, and the first is 0"
-                raise PydanticCustomError(
-                    "surge", message, {"count": self.streams.count, "at": ("surges", number, "stream")}
-                )
-        return self
+            yield PydanticCustomError("lasting", "a trace is from 1m to 366d long", {"at": ("length",)})
+
+    @cross_check_each("surges")
+    def _surge_within(self, number: int, surge: Surge) -> Faults:
+        if surge.at >= self.length:
+            yield PydanticCustomError("at", "is after the trace's end", {"at": ("surges", number, "at")})
+
+    @cross_check_each("events")
+    def _event_within(self, number: int, event: EventTold) -> Faults:
+        if event.at >= self.length:
+            yield PydanticCustomError("at", "is after the trace's end", {"at": ("events", number, "at")})
+
+    @cross_check_each("surges")
+    def _stream_there(self, number: int, surge: Surge) -> Faults:
+        if surge.stream >= self.streams.count:
+            words = {"count": self.streams.count, "at": ("surges", number, "stream")}
+            yield PydanticCustomError("surge", "there are {count} streams, and the first is 0", words)

@@ -144,7 +144,7 @@ TOGETHER = "gig with what else is reserved then needs 11 nodes, and the group ne
         (7, [{**IN_FILE, "until": "2026-03-01T13:31:00Z", "lead": "0s", "at": "2026-03-01T13:30:59Z"}],
          [TOGETHER]),
         (7, [{**IN_FILE, "at": "2026-03-01T15:15:00Z", "until": "2026-03-01T16:00:00Z"}], []),
-        (7, [{**IN_FILE, "at": "0001-01-01T00:00:00Z", "until": "2026-03-01T12:45:00Z"}], []),
+        (7, [{**IN_FILE, "at": "2000-01-01T00:00:00Z", "until": "2026-03-01T12:45:00Z"}], []),
     ],
 )  # fmt: skip
 def test_what_is_doubtful_is_told(nodes: int, others: list[dict[str, Any]], notes: list[str]) -> None:

@@ -61,7 +61,7 @@ def test_amounts_are_nodes_or_a_share() -> None:
         ({"forecast": {**FORECAST, "horizon": "13h"}}, "horizon is above 0s and at most 12h"),
         ({"forecast": {**FORECAST, "quantile": "0%"}}, "greater than 0"),
         ({"forecast": {**FORECAST, "quantile": "101%"}}, "less than or equal to 100"),
-        ({"forecast": {**FORECAST, "target_per_node": 0}}, "greater than 0"),
+        ({"forecast": {**FORECAST, "target_per_node": 0}}, "greater than or equal to 0.000001"),
         ({}, "needs exactly one of"),
         ({"schedule": {"min": 1}, "step": {"signal": "cpu", "steps": [STEP]}}, "needs exactly one of"),
     ],
@@ -75,7 +75,7 @@ def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], message: st
     ("change", "message"),
     [
         ({"until": "2026-06-01T12:00:00Z"}, "ends before it begins"),
-        ({"at": "2026-06-01T18:00:00"}, "need an offset"),
+        ({"at": "2026-06-01T18:00:00"}, "needs an offset"),
         ({"at": 1780000000}, "is no moment"),
         ({"at": "1780000000"}, "is no moment"),
         ({"at": "2026-13-01T18:00:00Z"}, "is no moment"),

@@ -27,7 +27,6 @@ def test_every_key_has_a_line_defaults_too() -> None:
         "headroom.percent: 0%",
         "reservations: []",
         'launch.types: ["c7i.xlarge", "c6i.xlarge"]',
-        'launch.image: ""',
         "launch.weights: {}",
         "load_balancer[1].cookie: true",
     ):

@@ -130,11 +130,11 @@ def test_a_database_that_cannot_be_called_so(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("cluster: live-eu", "cluster: live-eu\ncycle: 100ms"), "cycle is shorter than 200ms"),
-        (("haproxy:\n", "haproxy:\n  - {name: lb1, socket: unix:/b}\n"), "haproxy names a balancer twice"),
+        (("cluster: live-eu", "cluster: live-eu\ncycle: 100ms"), "cycle: is shorter than 200ms"),
+        (("haproxy:\n", "haproxy:\n  - {name: lb1, socket: unix:/b}\n"), "haproxy.1.name: is named twice"),
         (("socket: unix:/run/haproxy/admin.sock, ", ""), "needs a socket (to steer it) or stats (only to watch it)"),
         (("mongodb://10.0.1.5", "10.0.1.5"), "a node's MongoDB address must be a full mongodb:// URI"),
-        (("live-eu", '"live eu"'), "String should match pattern"),
+        (("live-eu", '"live eu"'), "cluster: is no name: at most 63 letters"),
     ],
 )
 def test_what_does_not_go_together(tmp_path: Path, change: tuple[str, str], told: str) -> None:
