@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from autoscaler.adapters.policy_files import read_text, yaml_files
+from autoscaler.adapters.policy_files import read_text, same_file, yaml_files
 from autoscaler.cli.test import is_test, policy_of
 from autoscaler.model.errors import ConfigurationError, Problem, Severity
 from autoscaler.policy.document import parse
@@ -51,13 +51,17 @@ def check(paths: Sequence[Path], environment: Mapping[str, str]) -> Checked:
     texts: dict[str, str] = {}
     known: set[Path] = set()
     for path in paths:
-        files = yaml_files(path)
+        try:
+            files = yaml_files(path)
+        except ConfigurationError as error:
+            first += error.problems
+            continue
         if not files:
             first.append(Problem(str(path), 0, 0, "no-policies", "holds no policy file (*.yaml)"))
         for file in files:
-            if file.resolve() in known:
+            if same_file(file) in known:
                 continue
-            known.add(file.resolve())
+            known.add(same_file(file))
             try:
                 texts[str(file)] = read_text(file) if file.suffix != CSV else ""  # they can be huge
             except ConfigurationError as error:

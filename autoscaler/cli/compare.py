@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autoscaler.adapters.git_policies import is_revision, revision_texts
-from autoscaler.adapters.policy_files import policy_files, read_text, yaml_files
+from autoscaler.adapters.policy_files import entries, is_folder, policy_files, read_text, yaml_files
 from autoscaler.cli.options import Group
 from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -123,9 +123,9 @@ def _traces(paths: Sequence[Path], setting: Setting) -> list[Path]:
 
 
 def _trace_files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not is_folder(path):
         return [path]
-    files = sorted([*yaml_files(path), *(file for file in path.iterdir() if file.suffix == CSV and file.is_file())])
+    files = sorted([*yaml_files(path), *(file for file in entries(path) if file.suffix == CSV)])
     if not files:
         raise usage("--trace", f"{path} holds no trace (*.yaml, *.csv)")
     return files

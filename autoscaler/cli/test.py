@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from os.path import lexists
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated
 
 import typer
 
-from autoscaler.adapters.policy_files import read_text
+from autoscaler.adapters.policy_files import entries, is_folder, read_text
 from autoscaler.cli.options import AsJson
 from autoscaler.cli.plan import document, text
 from autoscaler.model.codec import Plain
@@ -62,7 +63,11 @@ def run_tests(paths: Sequence[Path]) -> Outcome:
     """Run every case of every file; what is wrong with one file costs that file only."""
     outcome = Outcome()
     for path in paths:
-        files = test_files(path)
+        try:
+            files = test_files(path)
+        except ConfigurationError as error:
+            outcome.problems += error.problems
+            continue
         if not files:
             problem = Problem(str(path), 0, 0, "no-tests", "holds no policy test (NAME.test.yaml)")
             outcome.problems.append(problem)
@@ -79,12 +84,12 @@ def run_tests(paths: Sequence[Path]) -> Outcome:
 
 def test_files(path: Path) -> list[Path]:
     """List the test files of a folder in name order; a test file is its own list, a policy's is that of its test."""
-    if path.is_dir():
-        return [file for file in sorted(path.iterdir()) if is_test(file) and file.is_file()]
+    if is_folder(path):
+        return [file for file in entries(path) if is_test(file)]
     if is_test(path):
         return [path]
     beside = [path.with_name(f"{path.stem}.test{suffix}") for suffix in _SUFFIXES]
-    return [file for file in beside if file.is_file()]
+    return [file for file in beside if lexists(file)]
 
 
 def is_test(file: Path) -> bool:
@@ -95,7 +100,7 @@ def is_test(file: Path) -> bool:
 def policy_of(file: Path, suite: Suite) -> Policy:
     """Load the policy that a file tests: the one it names, else the one of its own name beside it."""
     names = [suite.policy] if suite.policy else [file.stem.removesuffix(".test") + suffix for suffix in _SUFFIXES]
-    found = [file.parent / name for name in names if (file.parent / name).is_file()]
+    found = [file.parent / name for name in names if lexists(file.parent / name)]
     if not found:
         raise ConfigurationError([suite.document.problem(("policy",), "no-policies", f"there is no {names[0]}")])
     (policy,) = load_policies({str(found[0]): read_text(found[0])})

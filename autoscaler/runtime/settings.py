@@ -248,7 +248,7 @@ def _resolve(
             except LookupError as error:
                 problems.append(document.problem(here, "unset-variable", f"the environment has no {error.args[0]}"))
                 holder[key] = _STAND_INS.get(key, _STAND_IN)
-            except (OSError, ValueError):
+            except ConfigurationError:
                 problems.append(document.problem(here, "unreadable", "the file that it names cannot be read"))
                 holder[key] = _STAND_INS.get(key, _STAND_IN)
     return problems
@@ -256,5 +256,5 @@ def _resolve(
 
 def _read(value: str) -> str:
     if value.startswith("file:"):
-        return Path(value.removeprefix("file:")).read_text(encoding="utf-8").strip()
+        return read_text(Path(value.removeprefix("file:"))).strip()
     return value

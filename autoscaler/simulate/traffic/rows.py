@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO
 
 import numpy as np
@@ -23,8 +24,13 @@ LONGEST_S = 366 * 86_400
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[str]]:
-    """Open a UTF-8 file, with or without a byte order mark; what the system says is a ConfigurationError."""
+    """Open a UTF-8 file, with or without a byte order mark; what the system says is a ConfigurationError.
+
+    So is what is no regular file: it may never end.
+    """
     try:
+        if not S_ISREG(path.stat().st_mode):
+            raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", "is no regular file")])
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield file
     except UnicodeDecodeError as error:
@@ -130,17 +136,17 @@ def numbers(block: Block, column: str, complaints: Complaints, *, most: float, a
 
 
 def _quick(texts: Sequence[str]) -> Floats | None:
-    """Read all as Python reads numbers; None when one is none, or has the underscores that only Python reads."""
+    """Read all as Python reads numbers; None when one is none, or has underscores or digits that only Python reads."""
     try:
         found = np.array(texts, dtype=np.float64)
     except ValueError:
         return None
-    return None if any("_" in text for text in texts) else found
+    return found if all(text.isascii() and "_" not in text for text in texts) else None
 
 
 def _number(text: str) -> float:
     """Read one number; NaN for what is none."""
     try:
-        return np.nan if "_" in text else float(text)
+        return float(text) if text.isascii() and "_" not in text else np.nan
     except ValueError:
         return np.nan

@@ -116,7 +116,7 @@ def test_files_that_cannot_be_opened_are_told(tmp_path: Path, name: str) -> None
     with pytest.raises(ConfigurationError, match="unreadable No such file"):
         load_traffic(tmp_path / name, 1)
     os.mkdir(tmp_path / name)  # noqa: PTH102 - a folder by that name
-    with pytest.raises(ConfigurationError, match="unreadable Is a directory"):
+    with pytest.raises(ConfigurationError, match="unreadable is no regular file"):
         load_traffic(tmp_path / name, 1)
 
 
