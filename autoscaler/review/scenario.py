@@ -14,7 +14,7 @@ from autoscaler.policy.rules import Reservation, in_years
 from autoscaler.policy.units import Duration, FromList
 from autoscaler.review.words import Count, Missing, Never, Reading, ReasonCode, RefusalCode, WholeReading
 
-LONGEST_TEST = timedelta(days=2)
+LONGEST_TEST = timedelta(days=7)
 """How long a test may play. It looks as the daemon does, over and over, and nobody waits for weeks of it."""
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
@@ -252,7 +252,7 @@ class Case(Record):
     @cross_check
     def _not_too_long(self) -> Faults:
         if sum((step.after for step in self.steps or ()), timedelta()) > LONGEST_TEST:
-            message = "its steps take more than 2d in all; it looks every 30s"
+            message = "its steps take more than 7d in all; it looks every 30s"
             yield PydanticCustomError("case", message, {"at": ("steps",)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from math import ceil
 
 from autoscaler.policy.lint.facts import BOOT
 from autoscaler.policy.lint.finding import Check, Finding, highest_max
@@ -44,10 +45,13 @@ def _spread(policy: Policy, goal: int) -> timedelta:
 
 
 def _steps(limit: RateLimit, size: int, goal: int) -> int:
+    """Count the steps after the first one. As many as are alike are taken at once, so a long way takes no longer."""
     steps = 0
     while size < goal:
-        size += limit.amount(size)
-        steps += 1
+        amount = limit.amount(size)
+        until = goal if limit.percent is None else min(goal, ceil((amount + 1) * 100 / limit.percent))
+        alike = max(1, ceil((until - size) / amount))
+        size, steps = size + alike * amount, steps + alike
     return max(0, steps - 1)
 
 

@@ -11,6 +11,7 @@ from autoscaler.policy.document import Document, Path
 from autoscaler.policy.lint import (
     bounds,
     combination,
+    expressions,
     forecast,
     gaps,
     groups,
@@ -27,7 +28,21 @@ from autoscaler.policy.lint.finding import Check, Finding
 from autoscaler.policy.lint.silence import FORM, Silence, silences
 from autoscaler.policy.schema import Policy
 
-_FAMILIES = (spot, gaps, pace, targets, combination, steps, schedules, reservations, forecast, bounds, nodes, weights)
+_FAMILIES = (
+    spot,
+    gaps,
+    expressions,
+    pace,
+    targets,
+    combination,
+    steps,
+    schedules,
+    reservations,
+    forecast,
+    bounds,
+    nodes,
+    weights,
+)
 
 CHECKS: dict[str, Check] = {code: check for family in _FAMILIES for code, check in family.CHECKS.items()}
 """The checks of one policy."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_MARK = re.compile(r"(?:^|(?<=\s))#\s*lint:\s*(?P<order>.*)$")
-_ORDER = re.compile(r"allow\s+(?P<code>\S+)(?:\s+because\s+(?P<reason>\S.*))?")
+_MARK = re.compile(r"(?:^|(?<=\s))#\s*lint:\s*(?P<order>.*)$", re.IGNORECASE)
+_ORDER = re.compile(r"allow\s+(?P<code>\S+)(?:\s+because\s+(?P<reason>\S.*))?", re.IGNORECASE)
 
 FORM = "# lint: allow CODE because REASON"
 
@@ -29,6 +29,7 @@ class Silence:
 def silences(text: str) -> Iterator[Silence]:
     """Find every silence of a file.
 
+    Capitals mean what small letters do: a silence that is not heard, and not told of, would look like one that is.
     A comment with a line to itself speaks of the next line that is no comment, so several can stand above one line.
     """
     lines = text.splitlines()
@@ -36,7 +37,7 @@ def silences(text: str) -> Iterator[Silence]:
         mark = _MARK.search(line)
         if mark:
             order = _ORDER.fullmatch(mark["order"].rstrip())
-            code, reason = (order["code"], order["reason"] or "") if order else ("", "")
+            code, reason = (order["code"].lower(), order["reason"] or "") if order else ("", "")
             alone = not line[: mark.start()].strip()
             yield Silence(number, mark.start() + 1, _below(lines, number) if alone else number, code, reason)
 

@@ -139,7 +139,7 @@ policies: 5
 never: [crash]
 cases:
   - {name: a, given: {nodes: 1, now: x}, steps: [{after: 0s}, {after: 0s, expect: {desired: {}}}], expect: {x: 1}}
-  - {name: "", never: [drain], steps: [{after: 40h}, {after: 10h}]}
+  - {name: "", never: [drain], steps: [{after: 6d}, {after: 25h}]}
   - {name: b, steps: [{after: 0s}, {after: 5}, {after: 0s}]}
 """
     assert places(PolicyTests, tests) == [

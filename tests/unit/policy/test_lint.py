@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from autoscaler.model.errors import Severity
+from autoscaler.policy.lint.reservations import _steps
 from autoscaler.policy.lint.run import CODES, lint
 from autoscaler.policy.load import read_policies
+from autoscaler.policy.schema import RateLimit
 from tests.support.policy_text import QUIET, lay_over
 
 HOLDS = "scale:\n  - target_tracking: {signal: cpu, target: 60}\n"
@@ -366,6 +370,56 @@ def test_viewers_of_the_cluster_are_right_for_the_only_group_that_serves_them() 
     assert warnings(lay_over(QUIET, VIEWERS), origin) == []
 
 
+BUSY = SIGNALS + "  busy: {expr: 'EXPR'}\n" + BOTH + hold("busy", "target: 9")
+
+
+@pytest.mark.parametrize(
+    ("expr", "falls"),
+    [
+        ("100 - cpu", "cpu"),
+        ("-cpu", "cpu"),
+        ("-1 * cpu", "cpu"),
+        ("cpu * -2.5", "cpu"),
+        ("sessions / cpu", "cpu"),
+        ("1 / (cpu + sessions)", "cpu, sessions"),
+        ("max(cpu, 100 - (cpu - sessions))", ""),
+        ("max(sessions, 50) - min(cpu, 100)", "cpu"),
+        ("100 - (100 - cpu)", ""),
+        ("sessions / capacity", ""),
+        ("sessions / (2 * capacity)", ""),
+        ("sessions - capacity", ""),
+        ("sessions / (capacity / cpu)", ""),
+        ("-1 * (5 - cpu)", ""),
+        ("sessions / (sessions + 1)", ""),
+        ("cpu - 50", ""),
+    ],
+)
+def test_a_load_that_falls_as_a_signal_rises_is_told(expr: str, falls: str) -> None:
+    told = [line for line in warnings(lay_over(QUIET, BUSY.replace("EXPR", expr))) if "lint-falling-expression" in line]
+    assert [f"busy falls when {falls} rises" in line for line in told] == ([True] if falls else [])
+
+
+def test_an_expression_that_no_rule_looks_at_may_run_either_way() -> None:
+    assert "lint-falling-expression" not in codes(SIGNALS + "  idle: {expr: 100 - cpu}\n")
+
+
+@pytest.mark.parametrize("limit", ["nodes: 1", "percent: 0.001%", "percent: 3%"])
+def test_a_late_reservation_is_told_at_once_however_many_steps_it_takes(limit: str) -> None:
+    text = f"bounds: {{min: 2, max: 10000}}\nscale_out: {{max: [{{{limit}, per: 1m}}]}}\n"
+    text += reservation(*["nodes: 10000"] * 400)
+    assert codes(text).count("lint-reservation-late") == 400
+
+
+@pytest.mark.parametrize("percent", [0.001, 0.3, 1.0, 3.3, 12.5, 100.0, 10_000.0])
+@pytest.mark.parametrize(("size", "goal"), [(0, 1), (0, 7), (2, 200), (5, 2001), (99, 101), (9, 9)])
+def test_steps_that_are_taken_together_are_as_many_as_one_by_one(percent: float, size: int, goal: int) -> None:
+    limit = RateLimit(percent=percent, per=timedelta(minutes=1))
+    counted, there = 0, size
+    while there < goal:
+        there, counted = there + limit.amount(there), counted + 1
+    assert _steps(limit, size, goal) == max(0, counted - 1)
+
+
 ALONE = "bounds: {min: 1, max: 9}"
 REASON = "because it is a test cluster"
 
@@ -385,6 +439,7 @@ REASON = "because it is a test cluster"
         (f"{ALONE}  # lint: allow redundancy {REASON}\n", ["no-redundancy", "unknown"]),
         (f"{ALONE}  # lint: allow lint-min-zero {REASON}\n", ["no-redundancy", "unneeded"]),
         (f"{ALONE}# lint: allow lint-no-redundancy {REASON}\n".replace("}#", "} #"), []),
+        (f"{ALONE}  # LINT: Allow LINT-no-redundancy BECAUSE it is small\n", []),
         (f"warm_up: 1m  # lint: allow lint-shared-backend {REASON}\n", []),
     ],
 )
