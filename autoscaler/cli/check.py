@@ -17,7 +17,7 @@ from autoscaler.policy.document import parse
 from autoscaler.policy.lint.run import lint
 from autoscaler.policy.load import read_policies
 from autoscaler.policy.schema import Policy
-from autoscaler.review.cases import read_suite, scenarios
+from autoscaler.review.cases import look_at_suite, unrolled
 from autoscaler.runtime import settings_lint
 from autoscaler.runtime.settings import DEFAULT_PATH, Settings, examine, unsteerable
 from autoscaler.simulate.traffic.load import CSV, load_traffic, read_generator
@@ -114,8 +114,9 @@ def _tests(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]
     found: list[Problem] = []
     for file, text in _of(Kind.TEST, texts, kinds).items():
         try:
-            suite = read_suite(text, file)
-            scenarios(suite, policy_of(Path(file), suite))
+            suite, wrong = look_at_suite(text, file)
+            found += wrong
+            found += unrolled(suite, policy_of(Path(file), suite))[1]
         except ConfigurationError as error:
             found += error.problems
     return found

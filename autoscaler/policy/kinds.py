@@ -17,6 +17,7 @@ _WORDS = {
     "int_type": "is no whole number",
     "bool_type": "is neither true nor false",
     "literal_error": "is not {expected}",
+    "enum": "is not {expected}",
     "path_type": "is no path",
     "finite_number": "is no finite number",
     "greater_than": "is not above {gt}",

@@ -52,25 +52,32 @@ class Scenario:
         return (*self.origin, *inner)
 
 
-def inconsistencies(scenario: Scenario, policy: Policy, document: Document) -> Iterator[Problem]:
-    """Find everything that cannot be played as it is told."""
-    given = scenario.given
-    if given.nodes is None:
+def inconsistencies(scenario: Scenario, policy: Policy, document: Document) -> Iterator[Iterator[Problem]]:
+    """Find everything that cannot be played as it is told, in parts of which none depends on another."""
+    yield _no_nodes(scenario, document)
+    yield _unforeseen(scenario, policy, document)
+    blocks: list[tuple[Path, Given | Step]] = [(("given",), scenario.given)]
+    blocks += [(stop.path, stop.step) for stop in scenario.stops]
+    for inner, block in blocks:
+        checked = _Block(scenario, inner, block, policy, document)
+        yield checked.signals()
+        yield checked.nodes()
+        yield checked.gaps()
+        yield checked.bookings()
+
+
+def _no_nodes(scenario: Scenario, document: Document) -> Iterator[Problem]:
+    if scenario.given.nodes is None:
         yield document.problem(scenario.locate(("given",)), "missing-key", "given.nodes is required: the group's nodes")
+
+
+def _unforeseen(scenario: Scenario, policy: Policy, document: Document) -> Iterator[Problem]:
     foreseen = {rule.signal for rule in forecasts(policy)}
-    for name in given.past:
+    for name in scenario.given.past:
         if name not in foreseen:
             hint = f"forecasts look at {', '.join(sorted(foreseen))}" if foreseen else "the policy has no forecast"
             at = scenario.locate(("given", "past", name))
             yield document.problem(at, "signal", f"no forecast of the policy looks at {name!r}", hint)
-    blocks: list[tuple[Path, Given | Step]] = [(("given",), given)]
-    blocks += [(stop.path, stop.step) for stop in scenario.stops]
-    for inner, block in blocks:
-        checked = _Block(scenario, inner, block, policy, document)
-        yield from checked.signals()
-        yield from checked.nodes()
-        yield from checked.gaps()
-        yield from checked.bookings()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from autoscaler.model.errors import ConfigurationError
 from autoscaler.policy.document import check, parse
 from autoscaler.policy.rules import ScaleRule
 from autoscaler.policy.schema import Bounds, Policy
+from autoscaler.review.scenario import PolicyTests
 from autoscaler.runtime.settings import Settings
 from tests.support.documents import ROOT, first_spans, headings, modules, prose, read, rows, tree
 
@@ -219,6 +220,7 @@ ams: {port: 5080, jwt_secret: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", timeout: 1s}
 web: {listen: "h:1", token: "tttttttttttttttt"}
 policies: p
 """
+WHOLE_TESTS = "cases: [{name: a, given: {nodes: [{phase: draining}]}, expect: {desired: 1}}]"
 WRONG = [
     "", "x y!", -1, 0, 10**9, 1.5, float("inf"), True, None, [], {}, "[1]", [1], {"a": 1}, "5000%", "0%", "1000d",
 ]  # fmt: skip
@@ -235,7 +237,7 @@ def spoilt(value: object, wrong: object) -> Iterator[object]:
             yield spoiled
 
 
-def type_codes(model: type[Policy | Settings], text: str) -> set[str]:
+def type_codes(model: type[Policy | Settings | PolicyTests], text: str) -> set[str]:
     """The codes of everything that one wrong value can cause."""
     whole = parse(text, "f.yaml")
     found: set[str] = set()
@@ -255,7 +257,9 @@ def test_what_the_type_checker_says_is_listed() -> None:
     known = set(first_spans(rows(ERRORS, "Problems in files")))
     text = prose(ERRORS).partition("The type checker adds:")[2].partition("Their messages")[0]
     listed = set(re.findall(r"`([^`]+)`", text))
-    found = type_codes(Policy, WHOLE_POLICY) | type_codes(Settings, WHOLE_SETTINGS)
+    found = (
+        type_codes(Policy, WHOLE_POLICY) | type_codes(Settings, WHOLE_SETTINGS) | type_codes(PolicyTests, WHOLE_TESTS)
+    )
     assert found - known == listed
 
 

@@ -113,7 +113,11 @@ def table(columns: str, *rows: str) -> str:
         (table("[desired, cpu]", "[1, 50]"), ["3:5: missing-key given.nodes is required"]),
         (table("[nodes, cpu, reasons]", "[2, [1], [step]]"), ["7:15: signal 1 values of 'cpu' for 2 nodes"]),
         (table("[nodes, expected]", "[1, 1]"), ["5:24: table the column 'expected' is neither"]),
-        (table("[nodes, sessionsx, desired]", "[1, 1, 1]", "[1]"), ["5:24: table the column 'sessionsx'"]),
+        (
+            table("[nodes, sessionsx, desired]", "[1, 1, 1]", "[1]"),
+            ["5:24: table the column 'sessionsx'", "8:11: table the row has 1"],
+        ),
+        (table("[nodes, desird]", "[x, 1]"), ["5:24: table the column 'desird'", "7:12: nodes"]),
     ],
 )
 def test_a_mistake_in_a_table_is_told_at_its_cell(text: str, expected: list[str]) -> None:
