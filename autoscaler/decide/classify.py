@@ -30,6 +30,11 @@ _BY_STATE = {
 }
 
 
+def rounded_up(capacity: float) -> int:
+    """Return a capacity as whole nodes of the policy's first type."""
+    return ceil(min(max(capacity - _ROUNDING, 0.0), _MOST))
+
+
 class Member(NamedTuple):
     """A node whose load counts. `weight` is its worth in nodes of the policy's first type.
 

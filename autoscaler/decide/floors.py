@@ -26,13 +26,14 @@ def bounds_now(view: View) -> Bounds:
     return bounds if highest <= bounds.max else bounds.model_copy(update={"max": highest})
 
 
-def add_headroom(proposal: Proposal, verdicts: Sequence[Verdict], headroom: Headroom) -> Proposal:
+def add_headroom(proposal: Proposal, verdicts: Sequence[Verdict], headroom: Headroom, roster: Roster) -> Proposal:
     """Keep room above what the load needs by itself: a node takes minutes to come, and viewers take seconds."""
     needed = max((verdict.needed for verdict in verdicts if verdict.needed is not None), default=0)
     room = max(headroom.nodes, ceil(needed * headroom.percent / 100))
-    if not room or proposal.desired >= needed + room:
+    wanted = roster.nodes_for(needed + room)
+    if not room or proposal.desired >= wanted:
         return proposal
-    return proposal.to(needed + room, "headroom", f"{needed} nodes are needed, and {room} more kept as room")
+    return proposal.to(wanted, "headroom", f"{needed} nodes are needed, and {room} more kept as room")
 
 
 def keep_schedules(proposal: Proposal, view: View) -> Proposal:

@@ -51,7 +51,12 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap)
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)
-    return Load(growing, growing + _total(coming_back), len(values), roster.serving, (*missing, *lacking))
+    shrinking = growing
+    if any(member.cold for member in roster.in_service):  # what is a boot's own may still be somebody's: it stays
+        values, silent, _ = _heard(roster.in_service, samples, signal, oldest)
+        shrinking = _filled(signal, values, silent)
+    shrinking += _total(coming_back)
+    return Load(growing, shrinking, len(values), roster.serving, (*missing, *lacking))
 
 
 _Part = tuple[float, float]
@@ -106,9 +111,11 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
         return Load(assumed, assumed, 0, each, silent)
     shrinking = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)})
     growing = value * each
-    if any(view.policy.signals[name].per_node for name in loads):
+    if all(view.policy.signals[name].per_node for name in loads):
         growing = _capped(growing, cap, roster)
     partial = tuple(name for name, load in spoken.items() if load.missing)
+    if shrinking is None:
+        partial = partial or (GROUP,)
     if partial and isinstance(signal.on_missing, Assumption):
         growing = max(growing, signal.on_missing.value * each)
     return Load(growing, max(growing, (shrinking or 0.0) * each), 1, each, partial)
@@ -140,8 +147,10 @@ def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
         assumed = signal.on_missing.value
         filled = [(min(_each(signal, assumed, weight), cap), weight) for cap, weight in silent]
         return _aggregate(signal, [*values, *filled])
+    if signal.on_missing is not OnMissing.SCALE_OUT_ONLY:
+        return _aggregate(signal, [*values, *((0.0, weight) for _, weight in silent)] if values else [])
     known = _aggregate(signal, values)
-    if signal.on_missing is OnMissing.SCALE_OUT_ONLY and values:
+    if values:
         mean = known / sum(weight for _, weight in values)
         return known + _total((min(mean, cap), weight) for cap, weight in silent)
     return known

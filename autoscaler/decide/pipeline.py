@@ -42,7 +42,7 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     verdicts = tuple(judgement.verdict for judgement in judgements)
     floors = tuple(foresee(rule, view, roster) for rule in forecasts(policy))
     proposal = combine(Proposal(roster.current, roster.current), verdicts)
-    proposal = add_headroom(proposal, verdicts, policy.headroom)
+    proposal = add_headroom(proposal, verdicts, policy.headroom, roster)
     history = remember(view.memory.recommendations, view.now, proposal.desired, _longest_window(policy))
     proposal = steady(proposal, history, view)
     proposal = keep_reservations(keep_schedules(proposal, view), view, roster)

@@ -7,6 +7,7 @@ anything shrinks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autoscaler.model.decision import Proposal
@@ -20,12 +21,12 @@ def remember(
 ) -> tuple[Recommendation, ...]:
     """Add a recommendation; keep those of the window and the one before it, which proves that all of it was watched.
 
-    After a pause everything before it is forgotten: nobody knows what was wanted meanwhile.
+    What lies before a pause proves nothing any more, for nobody knows what was wanted meanwhile; a peak it still is.
     """
     if history and now - history[-1].at > LONGEST_BLINK:
-        history = ()
+        history = [replace(entry, before_pause=True) for entry in history]
     inside = [entry for entry in history if now - entry.at < window]
-    before = [entry for entry in history if now - entry.at >= window][-1:]
+    before = [entry for entry in history if now - entry.at >= window and not entry.before_pause][-1:]
     return (*before, *inside, Recommendation(now, desired))
 
 
@@ -33,7 +34,7 @@ def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: dat
     """Hold a shrinking proposal at the window's highest recommendation, and at the current size while unwatched."""
     if proposal.desired >= proposal.current:
         return proposal
-    name = format_duration(window)
+    name, history = format_duration(window), _watched(history)
     if now - history[0].at < window:
         return proposal.to(proposal.current, "stabilization", f"the window of {name} has not been watched to its end")
     highest = max(entry.desired for entry in history if now - entry.at <= window)
@@ -44,9 +45,13 @@ def stabilize_out(proposal: Proposal, history: Sequence[Recommendation], now: da
     """Hold a growing proposal at the window's lowest recommendation. An unwatched window delays nothing."""
     if proposal.desired <= proposal.current:
         return proposal
-    lowest = min(entry.desired for entry in history if now - entry.at <= window)
+    lowest = min(entry.desired for entry in _watched(history) if now - entry.at <= window)
     detail = f"no more than {lowest} were wanted at some time within {format_duration(window)}"
     return proposal.to(max(lowest, proposal.current), "stabilization", detail)
+
+
+def _watched(history: Sequence[Recommendation]) -> Sequence[Recommendation]:
+    return [entry for entry in history if not entry.before_pause]
 
 
 def stay_near_peak(

@@ -19,7 +19,7 @@ from autoscaler.decide.verdicts import unheard
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import Amount, Step, StepScaling
-from autoscaler.policy.signals import Signal
+from autoscaler.policy.signals import Assumption, Signal
 from autoscaler.policy.units import format_duration, format_number
 
 
@@ -50,12 +50,17 @@ def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, vi
 
 
 def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mapping[str, datetime]:
-    """Return since when each step's threshold has been passed without a break. A silent member ends a lull, no peak."""
-    value = load.growing if is_sum(signal) else load.level
+    """Return since when each step's threshold has been passed without a break. A silent member ends a lull, no peak.
+
+    What is leaving counts for a lull: its viewers may come back.
+    """
+    high = load.growing if is_sum(signal) else load.level
+    low = load.shrinking if is_sum(signal) else load.shrinking / (load.members or 1.0)
+    told = load.known or isinstance(signal.on_missing, Assumption)
     return {
         key: view.memory.breaches.get(key, view.now)
         for key, step in ((_key(rule, step), step) for step in rule.steps)
-        if load.known and (_above(step, value) or (_below(step, value) and not load.missing))
+        if told and (_above(step, high) or (_below(step, low) and not load.missing))
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.decide.classify import Roster
+from autoscaler.decide.classify import Roster, rounded_up
 from autoscaler.decide.load import Load
 from autoscaler.decide.verdicts import unheard
 from autoscaler.model.decision import Direction, Verdict
@@ -29,7 +29,7 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
     if silence:
         return silence
     slack = rule.tolerance / 100
-    needed, carried = roster.nodes_for(load.growing / target), target * roster.capacity
+    wished, carried = roster.nodes_for(load.growing / target), target * roster.capacity
     verdict = Verdict(
         rule=f"target_tracking:{rule.signal}",
         direction=Direction.HOLD,
@@ -38,11 +38,11 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
         value=load.growing,
         target=target,
         missing=load.missing,
-        needed=needed,
+        needed=rounded_up(load.growing / target),
     )
-    if needed > current and load.growing > carried * (1 + slack):
-        detail = _sentence(rule, load.growing, needed)
-        return replace(verdict, direction=Direction.OUT, desired=needed, detail=detail)
+    if wished > current and load.growing > carried * (1 + slack):
+        detail = _sentence(rule, load.growing, wished)
+        return replace(verdict, direction=Direction.OUT, desired=wished, detail=detail)
     if load.missing:
         return replace(verdict, detail=f"{rule.signal} is missing of {len(load.missing)} nodes")
     wanted = roster.nodes_for(load.shrinking / target)

@@ -43,12 +43,12 @@ def _lost(memory: Memory, running: Mapping[str, Node]) -> bool:
 
 
 def _watched(view: View) -> Memory:
-    """Forget since when nodes were empty or gone, or thresholds passed, if nobody watched: that proves nothing."""
+    """Forget since when nodes were empty, out or gone, or thresholds passed, if nobody watched: it proves nothing."""
     memory = view.memory
     if memory.looked_at is not None and view.now - memory.looked_at <= LONGEST_BLINK:
         return memory
     drains = {key: replace(record, empty_since=None) for key, record in memory.drains.items()}
-    return replace(memory, drains=drains, suspects={}, breaches={})
+    return replace(memory, drains=drains, suspects={}, breaches={}, outside={})
 
 
 def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:

@@ -53,7 +53,7 @@ class Reason:
 class Verdict:
     """What one rule wants. `value` is the load it measured, `target` what that is held against, in the rule's unit.
 
-    `needed` is how many nodes the load needs by itself, and None where a rule does not say.
+    `needed` is how many nodes of the policy's first type the load needs by itself, and None where a rule does not say.
     """
 
     rule: str

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What the rules wanted at a time, before stabilization."""
+    """What the rules wanted at a time, before stabilization. `before_pause`: nobody watched what was wanted since."""
 
     at: datetime
     desired: int
+    before_pause: bool = False
 
 
 EVENTS_KEPT = timedelta(days=1)

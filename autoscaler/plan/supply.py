@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from math import ceil
 
-from autoscaler.decide.capacity import next_type, offering, open_subnets, weight
+from autoscaler.decide.capacity import next_type, offering, open_subnets
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Decision, Phase, Reason
 from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
@@ -19,25 +18,20 @@ from autoscaler.plan.tokens import token
 from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.schema import Policy
 
-_ROUNDING = 1e-9
-"""What is missing by less is a float's doing."""
-
 STOCK_OUT_MEMORY = timedelta(minutes=3)
 """How long an offering that had no capacity is left alone (Karpenter's offering cache keeps it as long)."""
 
 
 def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action], list[Reason]]:
-    """Plan what `desired - current` nodes of the type that is launched now are worth, the fastest and cheapest first.
+    """Plan `desired - current` more nodes, the fastest and cheapest first.
 
-    A node that is taken back or woken may be smaller than that, and then more follow. No node is launched that would
-    find no slot: it would cost money and serve nobody.
+    No node is launched that would find no slot: it would cost money and serve nobody.
     """
-    wanted = max(0, decision.desired - decision.current) * weight(next_type(view), view)
+    wanted = max(0, decision.desired - decision.current)
+    actions: list[Action] = [_cancel(node, view) for node in _healthy_leaving(decision, view)[:wanted]]
     stopped = [node for node in view.snapshot.nodes if decision.phases[node.instance_id] is Phase.STOPPED]
-    back = list(_as_many(_healthy_leaving(decision, view), wanted, view))
-    woken = list(_as_many(stopped, wanted - _worth(back, view), view))
-    actions: list[Action] = [*(_cancel(node, view) for node in back), *(_wake(node, view) for node in woken)]
-    missing = max(0, ceil((wanted - _worth([*back, *woken], view)) / weight(next_type(view), view) - _ROUNDING))
+    actions += [_wake(node, view) for node in stopped[: wanted - len(actions)]]
+    missing = wanted - len(actions)
     affordable = min(missing, _room(decision, view, slots))
     refusals = []
     if affordable < missing:
@@ -49,19 +43,6 @@ def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action]
         detail = "every type is out of stock in every subnet, as far as is known"
         refusals.append(Reason("stock_out", detail, before=affordable, after=0))
     return [*actions, *launched], refusals
-
-
-def _as_many(nodes: Iterable[Node], capacity: float, view: View) -> Iterator[Node]:
-    """Yield nodes until they are worth `capacity`."""
-    for node in nodes:
-        if capacity < _ROUNDING:
-            return
-        capacity -= weight(node.instance.instance_type, view)
-        yield node
-
-
-def _worth(nodes: Iterable[Node], view: View) -> float:
-    return sum(weight(node.instance.instance_type, view) for node in nodes)
 
 
 def _room(decision: Decision, view: View, slots: SlotMap) -> int:

@@ -11,8 +11,7 @@ from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Decision, Direction
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation
 from autoscaler.model.snapshot import Sample, ServerStatus
-from autoscaler.plan.planner import plan
-from tests.support.fleet import CPU, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot, view
+from tests.support.fleet import CPU, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot
 
 SIX = range(1, 7)
 GPU = "ams.node.gpu_percent"
@@ -120,17 +119,66 @@ def test_a_group_above_its_max_shrinks_at_its_own_pace(cpu: dict[int, float]) ->
     assert (found.desired, [reason.code for reason in found.reasons]) == (5, ["above_max", "rate_limit_in"])
 
 
-def test_what_small_nodes_that_come_back_cannot_carry_is_launched() -> None:
-    launch = {"launch_template": "t", "types": ["big", "small"], "weights": {"big": 1, "small": 0.25}, "subnets": ["a"]}
-    rules = policy(bounds={"min": 1, "max": 20}, signals={"sessions": SUM}, scale=[COUNT], launch=launch)
-    serving = [node(number, instance_type="big") for number in (1, 2, 3)]
-    leaving = [node(number, instance_type="small", status=ServerStatus.DRAIN) for number in (4, 5, 6)]
-    told = {f"i-{number}": Sample(200.0 if number < 4 else 0.0, NOW) for number in SIX}
+def test_a_pause_lets_no_group_forget_its_peak() -> None:
+    peak = tuple(Recommendation(NOW - seconds(3600 - age), 6) for age in range(0, 3000, 10))
+    memory = seasoned(*SIX, recommendations=peak, looked_at=peak[-1].at)
+    scale_in = {"stabilization": "1m", "control": [{"nodes": 1, "per": "6h"}]}
+    rules = policy(bounds={"min": 1, "max": 50}, scale_in=scale_in)
+    nodes = [node(number) for number in SIX]
+    for age in range(0, 130, 10):
+        told = {CPU: {f"i-{number}": Sample(5.0, NOW + seconds(age)) for number in SIX}}
+        decision, memory = decide(snapshot(*nodes, samples=told, at=NOW + seconds(age)), rules, memory)
+    assert (decision.desired, decision.reasons[-1].code) == (5, "scale_in_control")
+
+
+def test_room_is_counted_in_nodes_of_the_first_type() -> None:
+    """Four large and eight small ones carry 2400 and have 800: no room above that is a reason to launch."""
+    launch = {"launch_template": "t", "types": ["big", "small"], "weights": {"big": 4, "small": 1}, "subnets": ["a"]}
+    sizes = ["big"] * 4 + ["small"] * 8
+    nodes = [node(number, instance_type=size) for number, size in enumerate(sizes, start=1)]
+    told = {SESSIONS: {f"i-{number}": Sample(800 / 12, NOW) for number in range(1, 13)}}
+    rule = {"target_tracking": {"signal": "sessions", "target_per_node": 400}}
+    for headroom in ({"percent": "100%"}, {"nodes": 1}):
+        rules = policy(
+            bounds={"min": 1, "max": 50}, signals={"sessions": SUM}, scale=[rule], launch=launch, headroom=headroom
+        )
+        decision = decide(snapshot(*nodes, samples=told), rules, seasoned(*range(1, 13)))[0]
+        assert decision.desired <= 12
+
+
+def test_a_boot_hides_no_load_from_shrinking() -> None:
+    cold = seasoned(1, 2, 3)
+    samples = {SESSIONS: {1: 0.0, 2: 0.0, 3: 0.0, 4: 300.0, 5: 300.0, 6: 300.0}}
+    found = decided(samples, cold, signals={"sessions": SUM}, scale=[COUNT])
+    assert (found.desired, found.verdicts[0].direction) == (6, Direction.HOLD)
+
+
+def test_the_viewers_of_a_whole_cluster_are_no_boot_s() -> None:
+    shot = snapshot(*(node(number) for number in SIX), samples={"mongodb.viewers": {"*": Sample(2000.0, NOW)}})
+    signals = {"v": {"from": "mongodb.viewers", "aggregate": "sum"}, "all": {"expr": "v", "aggregate": "sum"}}
+    rule = {"target_tracking": {"signal": "all", "target_per_node": 100}}
+    rules = policy(bounds={"min": 1, "max": 50}, signals=signals, scale=[rule])
+    assert decide(shot, rules, seasoned(1, 2, 3))[0].desired == 20
+
+
+@pytest.mark.parametrize("aggregate", ["max", "p90"])
+def test_a_silent_node_is_idle_to_a_maximum_too(aggregate: str) -> None:
+    signals = {"cpu": {"from": CPU, "aggregate": aggregate}}
+    silent = decided({CPU: {**all_of(10.0, 6), 1: 90.0}}, signals=signals)
+    idle = decided({CPU: {**all_of(10.0), 1: 90.0, 6: 0.0}}, signals=signals)
+    assert silent.desired == idle.desired
+
+
+def test_a_step_acts_on_what_it_is_told_to_assume() -> None:
+    signals = {"cpu": {"from": CPU, "on_missing": "assume(100)"}}
+    step = {"step": {"signal": "cpu", "steps": [{"above": 70, "add": 1}]}}
+    assert decided({CPU: {}}, signals=signals, scale=[step]).desired == 7
+
+
+def test_a_step_removes_nothing_that_what_is_leaving_may_need() -> None:
+    leaving = [node(number, status=ServerStatus.DRAIN) for number in (4, 5, 6)]
+    told = {f"i-{number}": Sample(200.0 if number > 3 else 50.0, NOW) for number in SIX}
+    shot = snapshot(*(node(number) for number in (1, 2, 3)), *leaving, samples={SESSIONS: told})
     memory = seasoned(*SIX, drains={f"i-{number}": DrainRecord(since=NOW) for number in (4, 5, 6)})
-    shot = snapshot(*serving, *leaving, samples={SESSIONS: told})
-    decision, after = decide(shot, rules, memory)
-    kinds = [type(action).__name__ for action in plan(decision, view(shot, rules, after)).actions]
-    launched = [action for action in plan(decision, view(shot, rules, after)).actions if hasattr(action, "count")]
-    assert decision.desired == 6
-    assert kinds.count("CancelDrain") == 3  # worth three quarters of one
-    assert sum(action.count for action in launched) == 3
+    step = {"step": {"signal": "sessions", "steps": [{"below": 300, "remove": 1}]}}
+    assert decide(shot, policy(signals={"sessions": SUM}, scale=[step]), memory)[0].desired == 3

@@ -89,7 +89,7 @@ def test_a_reservation_holds_from_its_lead_to_its_end() -> None:
     assert decided(60.0, reservations=[reservation()]).desired == 5  # 12:00 is within the lead of 15 minutes
     assert decided(60.0, reservations=[reservation(lead="9m")]).desired == 2
     assert decided(60.0, reservations=[reservation(until="2026-03-01T12:30:00Z", lead="0s")]).desired == 2
-    first = reservation(at="0001-01-01T00:00:00Z", lead="300d")
+    first = reservation(at="2000-01-01T00:00:00Z", lead="300d")
     assert decided(60.0, reservations=[first]).desired == 5
     past = reservation(at="2026-03-01T10:00:00Z", until="2026-03-01T12:00:00Z")
     assert decided(60.0, reservations=[past]).desired == 2
