@@ -74,7 +74,7 @@ CASES = {
         "<settings>:4:3: unset-variable the environment has no NOT_SET",
 
         "<settings>:15:1: unknown-key unknown key 'cicle' (did you mean 'cycle'?)",
-        "<settings>:16:1: int-type give_up_after: Input should be a valid integer"]),
+        "<settings>:16:1: int-type give_up_after: is no whole number"]),
     "policy": Case({}, {"bounds": {"min": 5, "max": 2}, "warm_up": 60}, 2, [
         "<policy>:4:1: bounds bounds: min 5 is above max 2",
         "<policy>:26:1: duration warm_up: is not a duration; write a number and a unit: 500ms, 5s, 10m, 4h, 1d"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.cli import app
-from autoscaler.decide import classify
+from autoscaler.decide.classify import Roster
 from autoscaler.simulate.traffic.load import load_traffic
 from tests.support.cluster import Cluster
 
@@ -39,7 +39,8 @@ def test_a_story_is_recorded_and_replayed_to_the_byte(
     assert load_traffic(levels, 1).length_s > 1
     assert levels.read_text().splitlines()[-1].endswith(",0,1")  # nobody watches, one publishes
 
-    monkeypatch.setattr(classify, "_MOST", 1)  # no rule may want more than one node more
+    want = Roster.nodes_for  # no rule may want more than one node more
+    monkeypatch.setattr(Roster, "nodes_for", lambda roster, much: min(want(roster, much), roster.current + 1))
     ended, out = _here(monkeypatch, capsys, file)
     assert ended == 1
     assert f"{file}:" in out

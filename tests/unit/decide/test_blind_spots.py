@@ -125,9 +125,11 @@ def test_a_pause_lets_no_group_forget_its_peak() -> None:
     scale_in = {"stabilization": "1m", "control": [{"nodes": 1, "per": "6h"}]}
     rules = policy(bounds={"min": 1, "max": 50}, scale_in=scale_in)
     nodes = [node(number) for number in SIX]
+    decision = None
     for age in range(0, 130, 10):
         told = {CPU: {f"i-{number}": Sample(5.0, NOW + seconds(age)) for number in SIX}}
         decision, memory = decide(snapshot(*nodes, samples=told, at=NOW + seconds(age)), rules, memory)
+    assert decision is not None
     assert (decision.desired, decision.reasons[-1].code) == (5, "scale_in_control")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from autoscaler.simulate.timeline import Tick, Timeline
 
@@ -36,6 +37,7 @@ def test_a_long_one_is_merged_and_loses_no_peak_and_no_rejection() -> None:
 def test_the_digest_is_of_every_tick() -> None:
     ticks = [replace(TICK, at_s=10.0 * number) for number in range(5000)]
     assert of(*ticks).digest == of(*ticks).digest
-    for field, value in {"viewers": 11, "reasons": ("gap",), "direction": "in", "rejected": 1, "cut": 1}.items():
+    changes: dict[str, Any] = {"viewers": 11, "reasons": ("gap",), "direction": "in", "rejected": 1, "cut": 1}
+    for field, value in changes.items():
         changed = [*ticks[:2500], replace(ticks[2500], **{field: value}), *ticks[2501:]]
         assert of(*changed).digest != of(*ticks).digest
