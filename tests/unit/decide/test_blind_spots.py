@@ -184,3 +184,13 @@ def test_a_step_removes_nothing_that_what_is_leaving_may_need() -> None:
     memory = seasoned(*SIX, drains={f"i-{number}": DrainRecord(since=NOW) for number in (4, 5, 6)})
     step = {"step": {"signal": "sessions", "steps": [{"below": 300, "remove": 1}]}}
     assert decide(shot, policy(signals={"sessions": SUM}, scale=[step]), memory)[0].desired == 3
+
+
+def test_an_expression_that_cannot_be_told_with_what_is_leaving_is_no_ground_to_shrink() -> None:
+    """200 - 100 in service leaves something to divide by; with the 100 that are leaving it does not."""
+    told = {"haproxy.server.queued": {"i-1": Sample(50.0, NOW), "i-2": Sample(50.0, NOW), "i-3": Sample(100.0, NOW)}}
+    shot = snapshot(node(1), node(2), node(3, status=ServerStatus.DRAIN), samples=told)
+    memory = seasoned(1, 2, 3, drains={"i-3": DrainRecord(since=NOW)})
+    signals = {"q": {**SUM, "from": "haproxy.server.queued"}, "mean": {"expr": "100 / (200 - q)"}}
+    found = decide(shot, policy(signals=signals, scale=[MEAN]), memory)[0]
+    assert (found.desired, found.verdicts[0].direction, found.verdicts[0].missing) == (2, Direction.HOLD, ("*",))
