@@ -1,4 +1,4 @@
-"""The last two steps: the policy's bounds, and what must never be concluded from data that we lack."""
+"""The policy's bounds, and the last step: what must never be concluded from data that we lack."""
 
 from __future__ import annotations
 

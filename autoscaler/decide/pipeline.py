@@ -20,7 +20,7 @@ from autoscaler.decide.step import breaches, take_steps
 from autoscaler.decide.target_tracking import track_target
 from autoscaler.decide.track import track
 from autoscaler.decide.view import View
-from autoscaler.model.decision import Decision, Proposal, Reason, Verdict
+from autoscaler.model.decision import Decision, Direction, Proposal, Reason, Verdict
 from autoscaler.model.memory import Memory, Recommendation
 from autoscaler.model.snapshot import FleetSnapshot
 from autoscaler.policy.rules import ScaleRule
@@ -43,7 +43,9 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     floors = tuple(foresee(rule, view, roster) for rule in forecasts(policy))
     proposal = combine(Proposal(roster.current, roster.current), verdicts)
     proposal = add_headroom(proposal, verdicts, policy.headroom, roster)
-    history = remember(view.memory.recommendations, view.now, proposal.desired, _longest_window(policy))
+    blind = proposal.desired <= roster.current and any(v.missing and v.direction is Direction.HOLD for v in verdicts)
+    latest = Recommendation(view.now, proposal.desired, blind=blind)
+    history = remember(view.memory.recommendations, latest, _longest_window(policy))
     proposal = steady(proposal, history, view)
     proposal = keep_reservations(keep_schedules(proposal, view), view, roster)
     proposal = keep_forecasts(proposal, floors)

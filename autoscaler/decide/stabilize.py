@@ -17,17 +17,18 @@ from autoscaler.policy.units import format_duration
 
 
 def remember(
-    history: Sequence[Recommendation], now: datetime, desired: int, window: timedelta
+    history: Sequence[Recommendation], latest: Recommendation, window: timedelta
 ) -> tuple[Recommendation, ...]:
-    """Add a recommendation; keep those of the window and the one before it, which proves that all of it was watched.
+    """Add the latest; keep those of the window and the one before it, which proves that all of it was watched.
 
     What lies before a pause proves nothing any more, for nobody knows what was wanted meanwhile; a peak it still is.
     """
+    now = latest.at
     if history and now - history[-1].at > LONGEST_BLINK:
         history = [replace(entry, before_pause=True) for entry in history]
     inside = [entry for entry in history if now - entry.at < window]
     before = [entry for entry in history if now - entry.at >= window and not entry.before_pause][-1:]
-    return (*before, *inside, Recommendation(now, desired))
+    return (*before, *inside, latest)
 
 
 def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
@@ -42,10 +43,14 @@ def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: dat
 
 
 def stabilize_out(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
-    """Hold a growing proposal at the window's lowest recommendation. An unwatched window delays nothing."""
+    """Hold a growing proposal at the window's lowest recommendation.
+
+    An unwatched window delays nothing, and who held for want of data did not want less: that is no wish to wait for.
+    """
     if proposal.desired <= proposal.current:
         return proposal
-    lowest = min(entry.desired for entry in _watched(history) if now - entry.at <= window)
+    told = [entry for entry in _watched(history) if now - entry.at <= window and not entry.blind]
+    lowest = min(entry.desired for entry in told)
     detail = f"no more than {lowest} were wanted at some time within {format_duration(window)}"
     return proposal.to(max(lowest, proposal.current), "stabilization", detail)
 

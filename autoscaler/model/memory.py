@@ -9,10 +9,15 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What the rules wanted at a time, before stabilization. `before_pause`: nobody watched what was wanted since."""
+    """What the rules wanted at a time, before stabilization.
+
+    `blind`: no more than there were, and a rule held for want of data. `before_pause`: nobody watched what was wanted
+    since.
+    """
 
     at: datetime
     desired: int
+    blind: bool = False
     before_pause: bool = False
 
 

@@ -194,3 +194,29 @@ def test_an_expression_that_cannot_be_told_with_what_is_leaving_is_no_ground_to_
     signals = {"q": {**SUM, "from": "haproxy.server.queued"}, "mean": {"expr": "100 / (200 - q)"}}
     found = decide(shot, policy(signals=signals, scale=[MEAN]), memory)[0]
     assert (found.desired, found.verdicts[0].direction, found.verdicts[0].missing) == (2, Direction.HOLD, ("*",))
+
+
+@pytest.mark.parametrize(("silent", "grown"), [((), 9), ((6,), 8), (tuple(SIX), 9)])  # five of six ask for 8
+def test_silence_now_and_then_does_not_start_the_window_of_growth_anew(silent: tuple[int, ...], grown: int) -> None:
+    """Busy for 70 s against a window of 1m; in one look in the middle some, or all, say nothing."""
+    rules = policy(bounds={"min": 1, "max": 50}, scale_out={"stabilization": "1m"}, scale_in={"stabilization": "0s"})
+    nodes, memory = [node(number) for number in SIX], seasoned(*SIX)
+    sizes: list[int] = []
+    for age in range(-20, 80, 10):
+        hidden = silent if age == 30 else ()
+        cpu = dict.fromkeys(SIX, 60.0 if age < 0 else 90.0)
+        seen = {number: value for number, value in cpu.items() if number not in hidden}
+        decision, memory = decide(snapshot(*nodes, cpu=seen, at=NOW + seconds(age)), rules, memory)
+        sizes.append(decision.desired)
+    assert sizes == [6] * 8 + [grown] * 2  # the last content look, ten seconds before the load came, is in the window
+
+
+def test_who_is_content_still_delays_growth() -> None:
+    rules = policy(bounds={"min": 1, "max": 50}, scale_out={"stabilization": "1m"}, scale_in={"stabilization": "0s"})
+    nodes, memory = [node(number) for number in SIX], seasoned(*SIX)
+    sizes: list[int] = []
+    for age in range(0, 70, 10):
+        cpu = dict.fromkeys(SIX, 60.0 if age == 30 else 90.0)
+        decision, memory = decide(snapshot(*nodes, cpu=cpu, at=NOW + seconds(age)), rules, memory)
+        sizes.append(decision.desired)
+    assert sizes[-1] == 6

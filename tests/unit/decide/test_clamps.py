@@ -46,18 +46,20 @@ def test_growing_does_not_wait() -> None:
 
 
 def test_the_history_keeps_the_window_and_what_proves_it() -> None:
-    kept = remember(history((900, 1), (700, 2), (590, 3), (60, 3)), NOW, 4, WINDOW)
+    kept = remember(history((900, 1), (700, 2), (590, 3), (60, 3)), Recommendation(NOW, 4), WINDOW)
     assert kept == history((700, 2), (590, 3), (60, 3), (0, 4))
 
 
 def test_a_pause_starts_every_window_anew() -> None:
     """Nobody knows what was wanted meanwhile, however long the longest window is."""
-    kept = remember(history((1300, 9), (61, 2)), NOW, 4, seconds(6 * 3600))
+    kept = remember(history((1300, 9), (61, 2)), Recommendation(NOW, 4), seconds(6 * 3600))
     assert [(entry.desired, entry.before_pause) for entry in kept] == [(9, True), (2, True), (4, False)]
     assert stabilize_in(Proposal(10, 4), kept, NOW, seconds(30)).desired == 10
     assert stabilize_out(Proposal(3, 4), kept, NOW, seconds(90)).desired == 4  # the 2 delays nothing any more
     assert stay_near_peak(Proposal(10, 4), kept, NOW, [RateLimit(nodes=2, per=seconds(6 * 3600))]).desired == 7
-    assert remember(history((59, 2)), NOW, 4, seconds(5)) == history((59, 2), (0, 4))  # slow cycles are no pause
+    assert remember(history((59, 2)), Recommendation(NOW, 4), seconds(5)) == history(
+        (59, 2), (0, 4)
+    )  # slow cycles are no pause
 
 
 def test_a_cooldown_holds_its_own_direction() -> None:
