@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from autoscaler.policy.rules import DAYS, Schedule
+from autoscaler.policy.rules import Schedule
+from autoscaler.policy.times import DAYS
 
 
 def applies(schedule: Schedule, now: datetime) -> bool:

@@ -14,8 +14,9 @@ from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.lint.finding import highest_max
 from autoscaler.policy.record import Name
-from autoscaler.policy.rules import Reservation, parse_moment
+from autoscaler.policy.rules import Reservation
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.times import parse_instant
 from autoscaler.policy.units import format_duration, parse_duration
 
 LONGEST = timedelta(days=31)
@@ -63,10 +64,7 @@ def read_moment(text: str, now: datetime) -> datetime:
         return now.replace(microsecond=0)
     if text.startswith("+"):
         return (now + parse_duration(text.removeprefix("+"))).replace(microsecond=0)
-    moment = parse_moment(text)
-    if moment.tzinfo is None:
-        raise PydanticCustomError("moment", "has no offset; write 2026-06-01T18:00:00+03:00, or Z for UTC")
-    return moment.astimezone(UTC).replace(microsecond=0)
+    return parse_instant(text).astimezone(UTC).replace(microsecond=0)
 
 
 def book(request: Request, policy: Policy, now: datetime) -> Booking:

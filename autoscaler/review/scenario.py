@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from autoscaler.model.decision import Direction, Phase
 from autoscaler.policy.record import MOST_NODES, Faults, Name, Record, cross_check
-from autoscaler.policy.rules import Reservation, in_years
+from autoscaler.policy.rules import Reservation
+from autoscaler.policy.times import Instant
 from autoscaler.policy.units import Duration, FromList
 from autoscaler.review.words import Count, Missing, Never, Reading, ReasonCode, RefusalCode, WholeReading
 
@@ -19,20 +20,6 @@ LONGEST_TEST = timedelta(days=7)
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
 """A Wednesday. A test that says no `now` runs at this one, today and in ten years."""
-
-
-def parse_moment(value: object) -> datetime:
-    """Read a time with its offset."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise PydanticCustomError("moment", "needs a date, a time and an offset: 2026-06-01T18:00:00+03:00, or Z")
-    return in_years(moment)
-
-
-Moment = Annotated[datetime, BeforeValidator(parse_moment, json_schema_input_type=datetime)]
 
 
 class NodeTold(Record):
@@ -153,7 +140,7 @@ class Given(Record):
     nodes: NodesTold | None = None
     signals: SignalsTold = Field(default_factory=dict)
     gaps: Annotated[tuple[Name, ...], FromList] = ()
-    now: Moment = NOON
+    now: Instant = NOON
     history: Annotated[
         History,
         BeforeValidator(parse_history, json_schema_input_type=Literal["steady", "stabilized", "none"] | list[Wish]),

@@ -12,9 +12,9 @@ from ruamel.yaml.error import YAMLError
 
 from autoscaler.decide.past import looked_at
 from autoscaler.model.snapshot import Sample
-from autoscaler.policy.rules import DAYS
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import GROUP_SOURCES, PER_NODE_SOURCES
+from autoscaler.policy.times import DAYS
 from tests.support.fleet import CPU, SESSIONS, policy_data
 
 Data = dict[str, Any]

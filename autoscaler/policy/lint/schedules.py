@@ -10,8 +10,9 @@ from datetime import date, time, timedelta
 from itertools import combinations
 
 from autoscaler.policy.lint.finding import Check, Finding, highest_max, schedules
-from autoscaler.policy.rules import DAYS, Day, Schedule
+from autoscaler.policy.rules import Schedule
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.times import DAYS, Day
 
 _DAY = 24 * 60
 _WEEK = 7 * _DAY

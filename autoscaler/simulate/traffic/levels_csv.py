@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.rules import parse_moment
+from autoscaler.policy.times import parse_instant
 from autoscaler.policy.units import parse_duration
 from autoscaler.simulate.traffic.levels import STEP, Levels, publishers, viewers
 from autoscaler.simulate.traffic.rows import LONGEST_S, Block, Complaints, blocks, numbers
@@ -112,9 +112,7 @@ def _times(block: Block, complaints: Complaints, form: Form | None = None) -> Fl
 
 
 def _moment(text: str) -> float:
-    moment = parse_moment(text)
-    if moment.tzinfo is None:
-        raise PydanticCustomError("moment", "has no offset")
+    moment = parse_instant(text)
     if moment.year > LAST_YEAR:
         raise PydanticCustomError("moment", "is hardly the year that was meant")
     return moment.timestamp()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from autoscaler.policy.rules import DAYS
+from autoscaler.policy.times import DAYS
 from autoscaler.simulate.traffic.draws import UNIT, Draws, LogNormal, Purpose, gaps
 from autoscaler.simulate.traffic.exact import exp, normal
 from autoscaler.simulate.traffic.schema import Daily, FlashCrowds, Lasting, Noise, Viewers

@@ -9,7 +9,7 @@ from pydantic import Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 from autoscaler.policy.record import Faults, Name, Record, cross_check, cross_check_each
-from autoscaler.policy.rules import Clock, Moment, Zone
+from autoscaler.policy.times import Clock, Moment, Zone
 from autoscaler.policy.units import Duration, FromList, Number, Percent
 from autoscaler.simulate.traffic.sessions import EventKind
 
