@@ -14,7 +14,11 @@ from typing import Any
 
 import pymongo
 from bson.errors import BSONError
+from pymongo import ReadPreference, WriteConcern
+from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from autoscaler.model.errors import ActionError, ConfigurationError, ObservationError, Problem
 
@@ -53,6 +57,16 @@ def connect(uri: str, *, timeout: timedelta = DEFAULT_TIMEOUT, lazy: bool = Fals
             )
     except (PyMongoError, ValueError, TypeError, UserWarning) as error:
         raise ConfigurationError([_unusable(error)]) from None  # the vendor's message may quote parts of the password
+
+
+def agreed(database: Database[Document], name: str) -> Collection[Document]:
+    """Return a collection whose reads and writes a majority has agreed on: what a failover would take back is none."""
+    return database.get_collection(
+        name,
+        read_preference=ReadPreference.PRIMARY,
+        read_concern=ReadConcern("majority"),
+        write_concern=WriteConcern("majority"),
+    )
 
 
 def _unusable(error: Exception) -> Problem:

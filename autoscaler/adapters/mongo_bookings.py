@@ -11,14 +11,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pymongo import ReadPreference
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
-from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
+from autoscaler.adapters.mongo import SOURCE, Document, agreed, reading, writing
 from autoscaler.model.booking import Act, Booking, Deed, Ledger
 from autoscaler.model.codec import from_plain, to_plain
 from autoscaler.model.errors import ActionError, ObservationError
@@ -38,12 +34,7 @@ class MongoBookingReader:
 
         Reads are from the primary and of what a majority has: a reservation that a failover would take back is none.
         """
-        self._rows: Collection[Document] = database.get_collection(
-            "reservations",
-            read_preference=ReadPreference.PRIMARY,
-            read_concern=ReadConcern("majority"),
-            write_concern=WriteConcern("majority"),
-        )
+        self._rows = agreed(database, "reservations")
         self._client = database.client
 
     def read(self, group: str, now: datetime) -> tuple[Booking, ...]:

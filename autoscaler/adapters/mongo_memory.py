@@ -11,14 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
-from pymongo import ReadPreference
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
-from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
+from autoscaler.adapters.mongo import SOURCE, Document, agreed, reading, writing
 from autoscaler.model.codec import Malformed, from_plain, to_plain
 from autoscaler.model.errors import ObservationError, StateConflict
 from autoscaler.model.memory import Memory
@@ -32,12 +28,7 @@ class MongoMemoryReader:
 
         Reads are from the primary and of what a majority has: a memory that a failover would take back is none.
         """
-        self._rows: Collection[Document] = database.get_collection(
-            "memory",
-            read_preference=ReadPreference.PRIMARY,
-            read_concern=ReadConcern("majority"),
-            write_concern=WriteConcern("majority"),
-        )
+        self._rows = agreed(database, "memory")
         self._client = database.client
 
     def load(self, group: str) -> Memory:

@@ -20,17 +20,15 @@ from autoscaler.simulate.events import befall
 from autoscaler.simulate.media import SimulatedRefusals
 from autoscaler.simulate.oracle import Oracle
 from autoscaler.simulate.ports import (
-    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
-    SimulatedHistory,
-    SimulatedMemoryStore,
     SimulatedNodeLoads,
     SimulatedProbe,
     SimulatedProxyControl,
     SimulatedProxyStats,
 )
 from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.stores import SimulatedBookings, SimulatedHistory, SimulatedMemoryStore
 from autoscaler.simulate.timeline import Tick, Timeline, Turn
 from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
 from autoscaler.simulate.world import World

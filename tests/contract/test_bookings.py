@@ -18,8 +18,10 @@ from autoscaler.model.booking import Act, Booking, Deed, Ledger
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.record import booking_record
 from autoscaler.ports import BookingJournal, BookingStore
-from autoscaler.simulate.ports import RecordingJournal, SimulatedBookings, SimulatedClock
+from autoscaler.simulate.ports import SimulatedClock
+from autoscaler.simulate.stores import RecordingJournal, SimulatedBookings
 from autoscaler.simulate.world import World
+from tests.support.mongo import three_views
 from tests.support.places import free_port
 from tests.support.records import NOW
 
@@ -45,13 +47,7 @@ class Rig:
 
 
 def mongo_rig(request: pytest.FixtureRequest) -> Rig:
-    database: Database[Document] = request.getfixturevalue("mongo_database")
-    uri: str = request.getfixturevalue("mongo_uri")
-    other = connect(uri)
-    refused = connect(f"mongodb://127.0.0.1:{free_port()}", timeout=timedelta(milliseconds=300))
-    request.addfinalizer(other.close)
-    request.addfinalizer(refused.close)
-    return Rig(*(MongoBookingStore(each) for each in (database, other[database.name], refused["autoscaler"])))
+    return Rig(*map(MongoBookingStore, three_views(request)))
 
 
 def simulated_rig(request: pytest.FixtureRequest) -> Rig:

@@ -10,15 +10,15 @@ from typing import Protocol
 import pytest
 from pymongo.database import Database
 
-from autoscaler.adapters.mongo import Document, connect
+from autoscaler.adapters.mongo import Document
 from autoscaler.adapters.mongo_history import MongoHistory, MongoHistoryReader
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.history import BUCKET, Recording, bucket_of
 from autoscaler.model.snapshot import Sample
 from autoscaler.ports import HistoryReader, HistoryWriter
-from autoscaler.simulate.ports import SimulatedHistory
+from autoscaler.simulate.stores import SimulatedHistory
 from tests.support.logs import captured_log
-from tests.support.places import free_port
+from tests.support.mongo import three_views
 
 START = datetime(2026, 3, 6, 20, 0, tzinfo=UTC)
 KEEP = timedelta(days=29)
@@ -38,14 +38,9 @@ class Rig:
 
 
 def mongo_rig(request: pytest.FixtureRequest) -> Rig:
-    database: Database[Document] = request.getfixturevalue("mongo_database")
-    uri: str = request.getfixturevalue("mongo_uri")
-    other = connect(uri)
-    refused = connect(f"mongodb://127.0.0.1:{free_port()}", timeout=timedelta(milliseconds=300))
-    request.addfinalizer(other.close)
-    request.addfinalizer(refused.close)
+    database, other, refused = three_views(request)
     return Rig(
-        MongoHistory(database), MongoHistoryReader(other[database.name]), MongoHistory(refused["autoscaler"])
+        MongoHistory(database), MongoHistoryReader(other), MongoHistory(refused)
     )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from autoscaler.model.errors import ActionError
 from autoscaler.model.plan import Action, Outcome
 from autoscaler.model.record import cycle_record, intent_record, outcome_record
 from autoscaler.ports import Journal
-from autoscaler.simulate.ports import RecordingJournal, SimulatedClock
+from autoscaler.simulate.ports import SimulatedClock
+from autoscaler.simulate.stores import RecordingJournal
 from autoscaler.simulate.world import World
 from tests.support.logs import captured_log
 from tests.support.places import free_port

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from pymongo.database import Database
 
-from autoscaler.adapters.mongo import Document, connect
+from autoscaler.adapters.mongo import Document
 from autoscaler.adapters.mongo_memory import MongoMemoryReader, MongoMemoryStore
 from autoscaler.model.errors import ActionError, ObservationError, StateConflict
 from autoscaler.model.memory import Memory
 from autoscaler.ports import MemoryStore
-from autoscaler.simulate.ports import SimulatedMemoryStore
-from tests.support.places import free_port
+from autoscaler.simulate.stores import SimulatedMemoryStore
+from tests.support.mongo import three_views
 from tests.support.records import MEMORY
 
 FRESH = replace(MEMORY, revision=0)
@@ -33,13 +32,7 @@ class Rig:
 
 
 def mongo_rig(request: pytest.FixtureRequest) -> Rig:
-    database: Database[Document] = request.getfixturevalue("mongo_database")
-    uri: str = request.getfixturevalue("mongo_uri")
-    other = connect(uri)
-    refused = connect(f"mongodb://127.0.0.1:{free_port()}", timeout=timedelta(milliseconds=300))
-    request.addfinalizer(other.close)
-    request.addfinalizer(refused.close)
-    return Rig(*(MongoMemoryStore(each) for each in (database, other[database.name], refused["autoscaler"])))
+    return Rig(*map(MongoMemoryStore, three_views(request)))
 
 
 def simulated_rig(request: pytest.FixtureRequest) -> Rig:

@@ -22,13 +22,8 @@ from autoscaler.model.plan import Deregister, Done, Drain, Forget, Register
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, InstanceState, Sample
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import ProxyStats, Senses
-from autoscaler.simulate.ports import (
-    SimulatedBookings,
-    SimulatedFleet,
-    SimulatedHistory,
-    SimulatedNodeLoads,
-    SimulatedProbe,
-)
+from autoscaler.simulate.ports import SimulatedFleet, SimulatedNodeLoads, SimulatedProbe
+from autoscaler.simulate.stores import SimulatedBookings, SimulatedHistory
 from autoscaler.simulate.world import World
 from tests.support.fleet import policy
 from tests.support.haproxy import Session, Setup, get, until

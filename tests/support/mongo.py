@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -119,6 +120,17 @@ def mongo_database(mongo_client: Client) -> Iterator[Database[Document]]:
     database = mongo_client[f"test_{uuid4().hex[:12]}"]
     yield database
     mongo_client.drop_database(database.name)
+
+
+def three_views(request: pytest.FixtureRequest) -> tuple[Database[Document], Database[Document], Database[Document]]:
+    """The test's own database, the same one as another process has it, and one whose server is down."""
+    database: Database[Document] = request.getfixturevalue("mongo_database")
+    uri: str = request.getfixturevalue("mongo_uri")
+    other = connect(uri)
+    refused = connect(f"mongodb://127.0.0.1:{free_port()}", timeout=timedelta(milliseconds=300))
+    request.addfinalizer(other.close)
+    request.addfinalizer(refused.close)
+    return database, other[database.name], refused["autoscaler"]
 
 
 @contextmanager

@@ -13,17 +13,14 @@ from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
 from autoscaler.simulate.media import SimulatedRefusals, SimulatedResources
 from autoscaler.simulate.ports import (
-    RecordingJournal,
-    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
-    SimulatedHistory,
-    SimulatedMemoryStore,
     SimulatedNodeLoads,
     SimulatedProbe,
     SimulatedProxyControl,
     SimulatedProxyStats,
 )
+from autoscaler.simulate.stores import RecordingJournal, SimulatedBookings, SimulatedHistory, SimulatedMemoryStore
 from autoscaler.simulate.world import SimulatedNode, World
 from tests.support.fleet import BACKEND, PORT
 

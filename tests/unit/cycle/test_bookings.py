@@ -10,7 +10,7 @@ from autoscaler.model.errors import ObservationError
 from autoscaler.model.plan import Drain, Launch
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
-from autoscaler.simulate.ports import SimulatedBookings
+from autoscaler.simulate.stores import SimulatedBookings
 from tests.support.fleet import policy, seconds
 from tests.support.stage import Stage
 

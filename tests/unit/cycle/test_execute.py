@@ -33,7 +33,8 @@ from autoscaler.model.plan import (
     Wake,
 )
 from autoscaler.model.snapshot import InstanceState, ServerStatus
-from autoscaler.simulate.ports import RecordingJournal, SimulatedProxyControl
+from autoscaler.simulate.ports import SimulatedProxyControl
+from autoscaler.simulate.stores import RecordingJournal
 from autoscaler.simulate.world import SimulatedNode
 from tests.support.fleet import BACKEND, policy, seconds
 from tests.support.stage import PLACES, Stage

@@ -14,7 +14,7 @@ from autoscaler.model.errors import ActionError
 from autoscaler.model.memory import Memory
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
-from autoscaler.simulate.ports import SimulatedMemoryStore
+from autoscaler.simulate.stores import SimulatedMemoryStore
 from tests.support.fleet import policy, seconds
 from tests.support.stage import Stage
 

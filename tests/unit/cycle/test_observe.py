@@ -13,14 +13,13 @@ from autoscaler.model.snapshot import GROUP, Audience, FleetSnapshot, Gap, Heart
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
-    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
-    SimulatedHistory,
     SimulatedNodeLoads,
     SimulatedProbe,
     SimulatedProxyStats,
 )
+from autoscaler.simulate.stores import SimulatedBookings, SimulatedHistory
 from autoscaler.simulate.world import World
 from tests.support.fleet import BACKEND, CPU, SESSIONS, policy, seconds
 

@@ -16,14 +16,13 @@ from autoscaler.model.snapshot import GROUP, FleetSnapshot, Proxy, Sample, Traff
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import ProxyStats, Senses
 from autoscaler.simulate.ports import (
-    SimulatedBookings,
     SimulatedClock,
     SimulatedFleet,
-    SimulatedHistory,
     SimulatedNodeLoads,
     SimulatedProbe,
     SimulatedProxyStats,
 )
+from autoscaler.simulate.stores import SimulatedBookings, SimulatedHistory
 from autoscaler.simulate.world import SimulatedNode, World
 from tests.support.fleet import policy, seconds
 
