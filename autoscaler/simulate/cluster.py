@@ -14,11 +14,13 @@ from heapq import heapify, heapreplace
 from math import ceil
 from random import Random
 
+from autoscaler.cycle.traffic import figures
 from autoscaler.model.snapshot import Heartbeat, InstanceState, ServerStatus
 from autoscaler.policy.schema import Policy
+from autoscaler.simulate.counts import SessionCounts
 from autoscaler.simulate.crowd import Crowd, Visit
 from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, WorldSpec
-from autoscaler.simulate.world import SimulatedNode, World
+from autoscaler.simulate.world import Place, SimulatedNode, World
 
 _ROUNDING = 1e-9
 _TOLD = timedelta(minutes=1)
@@ -78,6 +80,7 @@ class Cluster:
         self._backend = policy.endpoints[0].backend
         self._patience = int(spec.patience.total_seconds() // step_s)
         self._most = (spec.refuse_cpu - spec.idle_cpu) / 100
+        self._counts = SessionCounts(world, step_s) if figures(policy) else None
         self._audience = Life(None, *self._full(next(iter(policy.launch.types), "")))
 
     def step(self, number: int, arrivals: Sequence[Visit]) -> Incidents:
@@ -203,12 +206,16 @@ class Cluster:
 
     def serving_nodes(self) -> list[SimulatedNode]:
         """List the nodes to which the balancer sends."""
-        up = {
-            server.ip
-            for (_, backend, _), server in self.world.servers.items()
-            if backend == self._backend and server.status is ServerStatus.UP
-        }
+        up = self._up()
         return [node for node in self.world.nodes.values() if node.answers and node.instance.ip in up]
+
+    def _up(self) -> dict[str, Place]:
+        """Return the servers that take new sessions, by their address."""
+        return {
+            server.ip: place
+            for place, server in self.world.servers.items()
+            if place[1] == self._backend and server.status is ServerStatus.UP
+        }
 
     def _spread(self, number: int, visits: Sequence[Visit], incidents: Incidents) -> None:
         """Send each to the server with the fewest connections, which refuses whoever it cannot carry.
@@ -216,14 +223,16 @@ class Cluster:
         Who is refused tries again in every step, for as long as people have patience. AMS goes on passing health
         checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer goes on sending.
         """
-        nodes = self.serving_nodes()
+        nodes, given = self.serving_nodes(), list[int]()
         lives = [self.lives[node.instance.instance_id] for node in nodes]
         self.world.refusals = [told for told in self.world.refusals if self.world.now - told[0] <= _TOLD]
-        heap = [(life.viewers.present + life.publishers.present, number) for number, life in enumerate(lives)]
+        heap = [(life.viewers.present + life.publishers.present, place) for place, life in enumerate(lives)]
         heapify(heap)
         for visit in visits:
             incidents.waited_s += self._step_s if visit.cut and not visit.publisher else 0.0
             life = lives[heap[0][1]] if heap else None
+            if heap:
+                given.append(heap[0][1])
             if life is None or life.load() + life.share(visit) > self._most + _ROUNDING:
                 if life is not None:
                     self.world.refusals.append((self.world.now, nodes[heap[0][1]].instance.ip))
@@ -234,6 +243,9 @@ class Cluster:
                 continue
             (life.publishers if visit.publisher else life.viewers).add(visit.last_step)
             heapreplace(heap, (heap[0][0] + 1, heap[0][1]))
+        if self._counts:
+            up = self._up()
+            self._counts.add(number, [up[nodes[place].instance.ip] for place in given])
 
     def _scatter(self, life: Life, *, cut: bool) -> None:
         self._returning += [Visit(publisher=True, last_step=last, cut=cut) for last in life.publishers.scatter()]

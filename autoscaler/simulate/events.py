@@ -52,6 +52,7 @@ def _source_down(cluster: Cluster, event: Event) -> End:
 def _haproxy_reload(cluster: Cluster, event: Event) -> End:
     del event
     cluster.world.haproxy_started_at = cluster.world.now
+    cluster.world.traffic.clear()
     return _nothing
 
 

@@ -17,6 +17,10 @@ STREAM_MAX_AGE = timedelta(seconds=60)
 """How long a stream whose row is not updated any more still counts as live, as in the adapter."""
 
 
+Place = tuple[str, str, str]
+"""Where a server stands: balancer, backend, name."""
+
+
 @dataclass
 class SimulatedNode:
     """An instance with what EC2 does not know: whose it is, and what runs on it."""
@@ -47,10 +51,10 @@ class World:
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
     born: int = 0
-    servers: dict[tuple[str, str, str], Server] = field(default_factory=dict)
+    servers: dict[Place, Server] = field(default_factory=dict)
     balancers: tuple[str, ...] = ("lb1",)
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
-    traffic: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
+    traffic: dict[Place, dict[str, int]] = field(default_factory=dict)
     viewers: dict[str, int] = field(default_factory=dict)
     applications: dict[str, Audience] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
