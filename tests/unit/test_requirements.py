@@ -35,7 +35,7 @@ def test_every_pin_is_exact_and_hashed_and_none_has_an_address(path: Path) -> No
     assert "://" not in path.read_text()
 
 
-@pytest.mark.parametrize(("path", "extras"), [(RUN, ()), (DEV, ("demo", "dev"))], ids=["run", "dev"])
+@pytest.mark.parametrize(("path", "extras"), [(RUN, ()), (DEV, ("dask", "demo", "dev", "tune"))], ids=["run", "dev"])
 def test_every_requirement_of_the_project_has_a_pin_within_its_range(path: Path, extras: tuple[str, ...]) -> None:
     versions = [(canonicalize_name(pin.name), str(pin.specifier).removeprefix("==")) for pin, _ in _pins(path)]
 
