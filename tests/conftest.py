@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,9 @@ from hypothesis import settings
 # A slow machine is no reason to fail; how long a property may take is asserted nowhere.
 settings.register_profile("calm", deadline=None)
 settings.load_profile("calm")
+
+# A shell that starts the suite in the background makes it ignore Ctrl-C, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.mongo", "tests.support.ec2", "tests.support.trace"]
 

@@ -104,20 +104,19 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
         if load.known or isinstance(view.policy.signals[name].on_missing, Assumption)
     }
     each = 1.0 if is_sum(signal) else roster.serving
+    most = cap if all(view.policy.signals[name].per_node for name in loads) else inf
+    assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
     value = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view)})
     if value is None:
         silent = tuple(name for name, load in loads.items() if load.missing) or (GROUP,)
-        assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
-        return Load(assumed, assumed, 0, each, silent)
+        return Load(_capped(assumed, most, roster), assumed, 0, each, silent)
     shrinking = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)})
-    growing = value * each
-    if all(view.policy.signals[name].per_node for name in loads):
-        growing = _capped(growing, cap, roster)
+    growing = _capped(value * each, most, roster)
     partial = tuple(name for name, load in spoken.items() if load.missing)
     if shrinking is None:
         partial = partial or (GROUP,)
     if partial and isinstance(signal.on_missing, Assumption):
-        growing = max(growing, signal.on_missing.value * each)
+        growing = max(growing, _capped(assumed, most, roster))
     return Load(growing, max(growing, (shrinking or 0.0) * each), 1, each, partial)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt
@@ -14,6 +14,9 @@ from autoscaler.policy.record import Faults, Record, cross_check
 
 Missing = Literal["missing"]
 MISSING: Missing = "missing"
+
+_LARGEST = sys.float_info.max
+"""Readings are floats; YAML's whole numbers have no end."""
 
 REASONS = (
     "target_tracking", "step", "headroom", "stabilization", "scale_in_control", "cooldown_out", "cooldown_in",
@@ -44,7 +47,9 @@ NEVERS = {
 
 def parse_reading(value: object) -> object:
     """Read a number, or the word `missing`."""
-    if value == MISSING or (isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)):
+    if value == MISSING:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST:
         return value
     raise PydanticCustomError("reading", "is neither a number nor missing")
 

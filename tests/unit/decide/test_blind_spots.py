@@ -109,6 +109,13 @@ def test_a_boot_counts_at_most_as_its_target_in_an_expression_too() -> None:
         assert decided({CPU: all_of(100.0)}, half, signals=signals, scale=[rule]).verdicts[0].value == 480
 
 
+def test_what_is_assumed_of_a_boot_counts_at_most_as_its_target_too() -> None:
+    signals = {"cpu": {"from": CPU}, "busy": {"expr": "cpu", "on_missing": "assume(100)"}}
+    rule = {"target_tracking": {"signal": "busy", "target": 60}}
+    for samples in ({}, {CPU: all_of(10.0, 1)}):
+        assert decided(samples, Memory(), signals=signals, scale=[rule]).desired == 6
+
+
 @pytest.mark.parametrize("cpu", [all_of(58.0), {}])
 def test_a_group_above_its_max_shrinks_at_its_own_pace(cpu: dict[int, float]) -> None:
     rules: dict[str, Any] = {

@@ -32,6 +32,7 @@ def case(given: str, expect: str = "{desired: 1}") -> str:
         (case("{nodes: [{sessions: -1}]}"), "3:22: reading"),
         (case("{nodes: 1, signals: {cpu: high}}"), "3:33: reading"),
         (case("{nodes: 1, signals: {cpu: .inf}}"), "3:33: reading"),
+        (case("{nodes: 1, signals: {cpu: 1" + "0" * 400 + "}}"), "3:33: reading"),
         (case("{nodes: 1, signals: {cpu: true}}"), "3:33: reading"),
         (case("{nodes: 1, signals: {cpuu: 1}}"), "3:33: signal the policy has no signal 'cpuu' (did you mean 'cpu'?)"),
         (case("{nodes: 1, signals: {xyz: 1}}"), "3:33: signal the policy has no signal 'xyz' (it has cpu, peak, "),
