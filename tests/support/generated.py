@@ -204,7 +204,8 @@ def whole_policies(draw: st.DrawFn) -> Data:
             keys |= {key: draw(names) for key, where in NARROWED.items() if source.startswith(where)}
         data["signals"][f"signal-{number}"] = {"from": source, **keys}
     launch = {"subnets": draw(st.lists(words, min_size=1, max_size=3, unique=True)), "key_name": draw(words)}
-    image = {"image": draw(words), "types": draw(st.lists(words, min_size=1, max_size=2, unique=True)), "security_groups": ["sg-1"]}
+    types = draw(st.lists(words, min_size=1, max_size=2, unique=True))
+    image = {"image": draw(words), "types": types, "security_groups": ["sg-1"]}
     backends = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     return data | {
         "group": draw(names), "role": draw(st.sampled_from(["edge", "origin", "both"])), "slots": draw(names),
