@@ -39,13 +39,17 @@ _VALUES: Mapping[str, Callable[[Resources], float | None]] = {
     )
 }  # fmt: skip
 
+_MEDIA = {*RESOURCE_SOURCES, REFUSALS}
+
 _Samples = Mapping[str, Mapping[str, Sample]]
 _Found = tuple[_Samples, Sequence[Gap]]
 
 
 def add_media(senses: Senses, policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSnapshot:
     """Return the snapshot with what its nodes' media servers say, if the policy has a signal of that."""
-    wanted = {signal.source for signal in policy.signals.values()}
+    wanted = {signal.source for signal in policy.signals.values()} & _MEDIA
+    if not wanted:
+        return shot
     view = View(shot, policy, memory)
     nodes = [node for node in shot.nodes if classify(node, view) in _ASKED]
     found: list[_Found] = []

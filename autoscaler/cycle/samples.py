@@ -5,73 +5,135 @@ A value that was not observed has no sample. What can be looked at is listed in 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
-from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Node, Sample, Server, Streams
+from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Node, Sample, Streams
 
-Samples = Mapping[str, Mapping[str, Sample]]
+Column = Mapping[str, Sample]
+
+_VIEWERS = "mongodb.viewers"
+_STREAMS = "mongodb.streams"
+_PUBLISHERS = "mongodb.node.publishers"
 
 
-def sample(nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str] = ()) -> Samples:
+def sample(
+    nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str] = ()
+) -> Mapping[str, Column]:
     """Return `[source][instance id or GROUP]`. A heartbeat's values are as old as the heartbeat.
 
     What is of one of `applications` stands under `source:application`; of one that is not there, nothing does.
     """
-    samples: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
-    for node in nodes:
-        for source, taken in _of_node(node, now):
-            samples[source][node.instance_id] = taken
-    if not isinstance(streams, Gap):
-        for source, value in _of_group(streams):
-            samples[source][GROUP] = Sample(value, now)
-        for name in streams.applications.keys() & applications:
-            for source, value in _of_group(streams.applications[name]):
-                samples[f"{source}:{name}"][GROUP] = Sample(value, now)
-            samples[f"mongodb.node.publishers:{name}"] = dict(_publishers(nodes, streams.applications[name], now))
-    return samples
+    return Samples(nodes, streams, now, applications)
 
 
-def _publishers(nodes: Iterable[Node], audience: Audience, now: datetime) -> Iterator[tuple[str, Sample]]:
-    """Yield each node's live streams of an application. Of a node that writes no more, none found proves nothing."""
-    for node in nodes:
-        count = audience.publishers.get(node.instance.ip, 0)
-        beat = node.heartbeat
-        if count or not isinstance(beat, Heartbeat) or now - beat.at <= HEARTBEAT_MAX_AGE:
-            yield node.instance_id, Sample(count, now)
+class Samples(Mapping[str, Column]):
+    """A column a source, laid out when it is first looked at: of two dozen sources a policy wants two or three."""
+
+    def __init__(
+        self, nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str]
+    ) -> None:
+        """See `sample`."""
+        self._nodes = nodes
+        self._now = now
+        self._audiences: dict[str, Audience] = {}
+        if not isinstance(streams, Gap):
+            self._audiences[""] = streams
+            self._audiences |= {name: streams.applications[name] for name in streams.applications.keys() & applications}
+        self._laid_out: dict[str, Column] = {}
+
+    def __getitem__(self, source: str) -> Column:
+        """Return the samples of a source; KeyError where there are none."""
+        column = self._laid_out.get(source)
+        if column is None:
+            name, _, part = source.partition(":")
+            column = self._laid_out[source] = _COLUMNS[name](self, part)
+        if not column:
+            raise KeyError(source)
+        return column
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the sources that have samples."""
+        return (source for source in self._sources() if source in self)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        """Show all of them."""
+        return repr(dict(self))
+
+    def of_heartbeats(self, part: str, *, figure: str) -> Column:
+        """Take a figure of each node's heartbeat."""
+        return {} if part else {
+            node.instance.instance_id: Sample(value, beat.at)
+            for node in self._nodes
+            if isinstance(beat := node.heartbeat, Heartbeat) and (value := getattr(beat, figure)) is not None
+        }  # fmt: skip
+
+    def of_servers(self, backend: str, *, figure: str) -> Column:
+        """Add up a figure of each node's servers, of one backend or of all."""
+        column = {}
+        for node in self._nodes:
+            if isinstance(node.servers, Gap):
+                continue
+            values = [getattr(server, figure) for server in node.servers if backend in ("", server.backend)]
+            if values:
+                partly = isinstance(node.sessions, Gap)
+                column[node.instance.instance_id] = Sample(sum(values), self._now, partly)
+        return column
+
+    def of_publishers(self, application: str) -> Column:
+        """Count each node's live streams. Of a node that writes no more, none found proves nothing."""
+        if not application:
+            counts = {node.instance_id: node.publishers for node in self._nodes}
+            return {key: Sample(count, self._now) for key, count in counts.items() if not isinstance(count, Gap)}
+        column = {}
+        for node in self._nodes if application in self._audiences else ():
+            count = self._audiences[application].publishers.get(node.instance.ip, 0)
+            beat = node.heartbeat
+            if count or not isinstance(beat, Heartbeat) or self._now - beat.at <= HEARTBEAT_MAX_AGE:
+                column[node.instance_id] = Sample(count, self._now)
+        return column
+
+    def of_audience(self, application: str, *, count: Callable[[Audience], int]) -> Column:
+        """Count over the cluster."""
+        audience = self._audiences.get(application)
+        return {} if audience is None else {GROUP: Sample(count(audience), self._now)}
+
+    def _sources(self) -> Iterator[str]:
+        lines = [server for node in self._nodes if isinstance(node.servers, tuple) for server in node.servers]
+        parts = {
+            **{name: ["", *dict.fromkeys(server.backend for server in lines)] for name in _OF_SERVERS},
+            **{name: ["", *sorted(self._audiences.keys() - {""})] for name in (_PUBLISHERS, *_OF_AUDIENCES)},
+        }
+        return (f"{name}:{part}" if part else name for name in _COLUMNS for part in parts.get(name, ("",)))
 
 
-def _of_node(node: Node, now: datetime) -> Iterator[tuple[str, Sample]]:
-    if isinstance(node.heartbeat, Heartbeat):
-        yield from _of_heartbeat(node.heartbeat)
-    if not isinstance(node.publishers, Gap):
-        yield "mongodb.node.publishers", Sample(node.publishers, now)
-    if not isinstance(node.servers, Gap):
-        for source, value in _of_servers(node.servers).items():
-            yield source, Sample(value, now, partial=isinstance(node.sessions, Gap))
+def _viewers_of(audience: Audience, *, kind: str) -> int:
+    return audience.viewers.get(kind, 0)
 
 
-def _of_heartbeat(beat: Heartbeat) -> Iterator[tuple[str, Sample]]:
-    if beat.cpu_percent is not None:
-        yield "mongodb.node.cpu_percent", Sample(beat.cpu_percent, beat.at)
-    if beat.memory_percent is not None:
-        yield "mongodb.node.memory_percent", Sample(beat.memory_percent, beat.at)
-    if beat.query_ms is not None:
-        yield "mongodb.node.query_ms", Sample(beat.query_ms, beat.at)
-
-
-def _of_servers(servers: Iterable[Server]) -> Mapping[str, int]:
-    sums: defaultdict[str, int] = defaultdict(int)
-    for server in servers:
-        for source, value in (("sessions", server.sessions), ("queued", server.queued)):
-            sums[f"haproxy.server.{source}"] += value
-            sums[f"haproxy.server.{source}:{server.backend}"] += value
-    return sums
-
-
-def _of_group(streams: Audience) -> Iterator[tuple[str, int]]:
-    yield "mongodb.viewers", sum(streams.viewers.values())
-    for kind in ("webrtc", "hls", "dash", "rtmp"):
-        yield f"mongodb.viewers.{kind}", streams.viewers.get(kind, 0)
-    yield "mongodb.streams", sum(streams.publishers.values())
+_OF_HEARTBEATS = {
+    f"mongodb.node.{figure}": partial(Samples.of_heartbeats, figure=figure)
+    for figure in ("cpu_percent", "memory_percent", "query_ms")
+}
+_OF_SERVERS = {
+    f"haproxy.server.{figure}": partial(Samples.of_servers, figure=figure) for figure in ("sessions", "queued")
+}
+_OF_AUDIENCES = {
+    _VIEWERS: partial(Samples.of_audience, count=lambda audience: sum(audience.viewers.values())),
+    **{
+        f"{_VIEWERS}.{kind}": partial(Samples.of_audience, count=partial(_viewers_of, kind=kind))
+        for kind in ("webrtc", "hls", "dash", "rtmp")
+    },
+    _STREAMS: partial(Samples.of_audience, count=lambda audience: sum(audience.publishers.values())),
+}
+_COLUMNS: Mapping[str, Callable[[Samples, str], Column]] = {
+    **_OF_HEARTBEATS,
+    _PUBLISHERS: Samples.of_publishers,
+    **_OF_SERVERS,
+    **_OF_AUDIENCES,
+}

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from autoscaler.model.booking import Booking
+from autoscaler.model.quick import quick
 
 GROUP = "*"
 """The subject of a sample or gap that concerns the whole group instead of one node."""
@@ -32,6 +33,7 @@ class Gap:
     detail: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One reading of one signal source. `at` is the time at which it was true, by the source's clock.
@@ -77,6 +79,7 @@ HEARTBEAT_MAX_AGE = timedelta(seconds=20)
 """After this AMS itself calls a node dead; it writes every 5 s (Ant-Media-Server, ClusterNode.java)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The newest `clusterdb.clusternode` row of an ip. `at` is the node's own clock.
@@ -104,6 +107,7 @@ class ServerStatus(StrEnum):
     MAINT = "MAINT"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Server:
     """One server line of one backend of one balancer.
@@ -202,6 +206,7 @@ def total_of(applications: Mapping[str, Audience]) -> Streams:
     return Streams(dict(publishers), dict(viewers), applications)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Node:
     """The facts about one instance, joined on ip.
