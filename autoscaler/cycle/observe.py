@@ -48,8 +48,8 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     readings = [_read_proxy(stats, backends, figures(policy), now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
-    sources = _Sources(now, heartbeats, streams, _by_ip(proxies), proxies, deaf[0] if deaf else None)
-    nodes = () if isinstance(instances, Gap) else tuple(_node(instance, sources) for instance in instances)
+    sources = _Sources(now, heartbeats, streams, _by_ip(proxies), _hiding(proxies), deaf[0] if deaf else None)
+    nodes = () if isinstance(instances, Gap) else tuple([_node(instance, sources) for instance in instances])
     nodes = _ask_directly(senses, policy, memory, nodes)
     vcpus = _vcpus(senses, policy, nodes, now)
     history = _history(senses, policy, now)
@@ -114,13 +114,17 @@ def _history(senses: Senses, policy: Policy, now: datetime) -> Mapping[str, tupl
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What there is to join an instance with. `deaf` is the first balancer that could not be read."""
+    """What there is to join an instance with.
+
+    `hiding` are the processes that may hide sessions of nodes older than they are; `deaf` is the first balancer that
+    could not be read.
+    """
 
     now: datetime
     heartbeats: Mapping[str, Heartbeat] | Gap
     streams: Streams | Gap
     servers: Mapping[str, list[Server]]
-    proxies: tuple[Proxy, ...]
+    hiding: tuple[Proxy, ...]
     deaf: Gap | None
 
 
@@ -132,16 +136,21 @@ def _by_ip(proxies: Iterable[Proxy]) -> Mapping[str, list[Server]]:
     return servers
 
 
+def _hiding(proxies: Iterable[Proxy]) -> tuple[Proxy, ...]:
+    """Return the processes of which a reload would leave sessions out of sight, in an older worker."""
+    return tuple(proxy for proxy in proxies if not proxy.sees_old_workers)
+
+
 def _node(instance: Instance, sources: _Sources) -> Node:
     servers = sources.deaf or tuple(sources.servers.get(instance.ip, ()))
     streams = sources.streams
     heartbeat = _heartbeat(instance, sources.heartbeats)
     return Node(
-        instance=instance,
-        heartbeat=heartbeat,
-        servers=servers,
-        sessions=_sessions(instance, servers, sources.proxies),
-        publishers=streams if isinstance(streams, Gap) else _publishers(instance, heartbeat, streams, sources.now),
+        instance,
+        heartbeat,
+        servers,
+        _sessions(instance, servers, sources.hiding),
+        streams if isinstance(streams, Gap) else _publishers(instance, heartbeat, streams, sources.now),
     )
 
 
@@ -164,7 +173,7 @@ def _heartbeat(instance: Instance, heartbeats: Mapping[str, Heartbeat] | Gap) ->
     return row if row is not None and row.at >= instance.launched_at else None
 
 
-def _sessions(instance: Instance, servers: tuple[Server, ...] | Gap, proxies: Iterable[Proxy]) -> int | Gap:
+def _sessions(instance: Instance, servers: tuple[Server, ...] | Gap, hiding: Iterable[Proxy]) -> int | Gap:
     """Count a node's sessions, unless a reload left some in a worker that the reading does not reach.
 
     A reloaded HAProxy starts to count at zero while the old worker carries the streams on; only a node younger than
@@ -172,15 +181,18 @@ def _sessions(instance: Instance, servers: tuple[Server, ...] | Gap, proxies: It
     """
     if isinstance(servers, Gap):
         return servers
-    for proxy in proxies:
-        if not proxy.sees_old_workers and proxy.started_at > instance.launched_at:
+    for proxy in hiding:
+        if proxy.started_at > instance.launched_at:
             return Gap(
                 f"haproxy:{proxy.balancer}",
                 instance.instance_id,
                 proxy.started_at,
                 "reloaded since the node's launch: older workers may carry sessions that only the master socket shows",
             )
-    return sum(server.sessions + server.queued for server in servers)
+    count = 0
+    for server in servers:
+        count += server.sessions + server.queued
+    return count
 
 
 def _ask_directly(senses: Senses, policy: Policy, memory: Memory, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -188,7 +200,7 @@ def _ask_directly(senses: Senses, policy: Policy, memory: Memory, nodes: tuple[N
     unclear = {
         node.instance.ip
         for node in nodes
-        if node.instance.state is InstanceState.RUNNING and node.instance_id not in memory.drains and not _up(node)
+        if node.instance.state is InstanceState.RUNNING and not _up(node) and node.instance_id not in memory.drains
     }
     if not unclear:
         return nodes
@@ -199,7 +211,9 @@ def _ask_directly(senses: Senses, policy: Policy, memory: Memory, nodes: tuple[N
 
 
 def _up(node: Node) -> bool:
-    servers = node.servers
-    return (
-        not isinstance(servers, Gap) and bool(servers) and all(server.status is ServerStatus.UP for server in servers)
-    )
+    if isinstance(node.servers, Gap):
+        return False
+    for server in node.servers:
+        if server.status is not ServerStatus.UP:
+            return False
+    return bool(node.servers)
