@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +16,24 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autoscaler.adapters.git_policies import is_revision, revision_texts
-from autoscaler.adapters.policy_files import entries, is_folder, policy_files, read_text, yaml_files
+from autoscaler.adapters.policy_files import policy_files, read_text
 from autoscaler.cli.options import Group
-from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
+from autoscaler.cli.playing import (
+    Begin,
+    Cycle,
+    End,
+    Seed,
+    Seeds,
+    Traces,
+    WorldFile,
+    cycle_of,
+    ended_well,
+    seeds_of,
+    span_of,
+    traces_of,
+    usage,
+    world_of,
+)
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
@@ -31,10 +45,6 @@ from autoscaler.simulate.compare.gate import parse_gate
 from autoscaler.simulate.compare.job import Setting
 from autoscaler.simulate.compare.pool import processors
 from autoscaler.simulate.compare.review import Review
-from autoscaler.simulate.excerpt import part
-from autoscaler.simulate.traffic.load import CSV, load_traffic
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 class Format(StrEnum):
@@ -55,10 +65,10 @@ _FORMS: dict[Format, Callable[[Review], str]] = {
 def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     base: Annotated[str, typer.Argument(help="Policies as they are: a file, a folder, or REV:path in git.")],
     head: Annotated[str, typer.Argument(help="Policies as they would be.")],
-    trace: Annotated[list[Path], typer.Option("--trace", help="The traffic, or a folder of it; may be repeated.")],
+    trace: Traces,
     world: WorldFile = None,
-    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="So many seeds, from 1 on; 1 if left out.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(min=0, help="This seed; may be repeated.")] = None,
+    seeds: Seeds = None,
+    seed: Seed = None,
     group: Group = None,
     cycle: Cycle = "10s",
     begin: Begin = "0s",
@@ -74,8 +84,8 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
     sides = (_groups(base, group), _groups(head, group))
     pairs = _pairs(*sides)
-    plan = Plan(pairs, _traces(trace, setting), _seeds(seeds, seed), setting)
-    with _ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
+    plan = Plan(pairs, traces_of(trace, setting), seeds_of(seeds, seed), setting)
+    with ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
         matches = play_all(plan, Path(folder), jobs or processors(), done)
     only_base, only_head = (sorted(side.keys() - pairs.keys()) for side in sides)
     review = Review(base, head, pairs, plan.seeds, matches, failures(gates, matches), only_base, only_head)
@@ -104,52 +114,9 @@ def _pairs(base: dict[str, Policy], head: dict[str, Policy]) -> dict[str, Pair]:
     return {group: Pair(base[group], head[group]) for group in both}
 
 
-def _traces(paths: Sequence[Path], setting: Setting) -> list[Path]:
-    """List the traces, and check every one of them before the first is played."""
-    files = list(dict.fromkeys(file for path in paths for file in _trace_files(path)))
-    problems: list[Problem] = []
-    names: dict[str, Path] = {}
-    for file in files:
-        try:
-            name = part(load_traffic(file, 0), setting.from_s, setting.to_s).name
-        except ConfigurationError as error:
-            problems += error.problems
-            continue
-        if names.setdefault(name, file) != file:
-            problems.append(Problem(str(file), 0, 0, "usage", f"is called {name!r}, as {names[name]} is"))
-    if problems:
-        raise ConfigurationError(problems)
-    return files
-
-
-def _trace_files(path: Path) -> list[Path]:
-    if not is_folder(path):
-        return [path]
-    files = sorted([*yaml_files(path), *(file for file in entries(path) if file.suffix == CSV)])
-    if not files:
-        raise usage("--trace", f"{path} holds no trace (*.yaml, *.csv)")
-    return files
-
-
-def _seeds(count: int | None, named: Sequence[int] | None) -> Sequence[int]:
-    if count and named:
-        raise usage("--seeds", "is how many, and --seed which: give one of both")
-    return tuple(dict.fromkeys(named)) if named else range(1, (count or 1) + 1)
-
-
 @contextmanager
 def _progress(plan: Plan) -> Iterator[Callable[[], object]]:
     """Show on a terminal how many simulations are done."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("simulations", total=len(plan.jobs(Path())))
         yield lambda: progress.advance(task)
-
-
-@contextmanager
-def _ended_well() -> Iterator[None]:
-    """Clean up when told to end, too: CI cancels a job by SIGTERM."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

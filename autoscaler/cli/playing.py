@@ -1,22 +1,34 @@
-"""Options of the commands that play policies: the nodes, how often to decide, and which part of a trace."""
+"""Options of the commands that play policies: the nodes, the traffic and a part of it, how often to decide."""
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from autoscaler.adapters.policy_files import read_text
+from autoscaler.adapters.policy_files import entries, is_folder, read_text, yaml_files
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.document import check, parse
 from autoscaler.policy.units import parse_duration
+from autoscaler.simulate.compare.job import Setting
+from autoscaler.simulate.excerpt import part
 from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.traffic.load import CSV, load_traffic
+
+_TERMINATED = 128 + signal.SIGTERM
 
 WorldFile = Annotated[Path | None, typer.Option("--world", help="What nodes are like (YAML); else usual ones.")]
 Cycle = Annotated[str, typer.Option(help="How often to decide.")]
 Begin = Annotated[str, typer.Option("--from", help="Where in the trace to begin, such as 18h.")]
+Traces = Annotated[list[Path], typer.Option("--trace", help="The traffic, or a folder of it; may be repeated.")]
+Seeds = Annotated[int | None, typer.Option(min=1, max=1000, help="So many seeds, from 1 on; 1 if left out.")]
+Seed = Annotated[list[int] | None, typer.Option(min=0, help="This seed; may be repeated.")]
 End = Annotated[str | None, typer.Option("--to", help="Where to end; else where the trace ends.")]
 
 
@@ -48,3 +60,47 @@ def _duration(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError:
         raise usage(option, "is not a duration; write a number and a unit: 10s, 30m, 18h, 2d") from None
+
+
+def traces_of(paths: Sequence[Path], setting: Setting) -> list[Path]:
+    """List the traces, and check every one of them before the first is played."""
+    files = list(dict.fromkeys(file for path in paths for file in _trace_files(path)))
+    problems: list[Problem] = []
+    names: dict[str, Path] = {}
+    for file in files:
+        try:
+            name = part(load_traffic(file, 0), setting.from_s, setting.to_s).name
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        if names.setdefault(name, file) != file:
+            problems.append(Problem(str(file), 0, 0, "usage", f"is called {name!r}, as {names[name]} is"))
+    if problems:
+        raise ConfigurationError(problems)
+    return files
+
+
+def _trace_files(path: Path) -> list[Path]:
+    if not is_folder(path):
+        return [path]
+    files = sorted([*yaml_files(path), *(file for file in entries(path) if file.suffix == CSV)])
+    if not files:
+        raise usage("--trace", f"{path} holds no trace (*.yaml, *.csv)")
+    return files
+
+
+def seeds_of(count: int | None, named: Sequence[int] | None) -> Sequence[int]:
+    """Return which seeds are played."""
+    if count and named:
+        raise usage("--seeds", "is how many, and --seed which: give one of both")
+    return tuple(dict.fromkeys(named)) if named else range(1, (count or 1) + 1)
+
+
+@contextmanager
+def ended_well() -> Iterator[None]:
+    """Clean up when told to end, too: CI cancels a job by SIGTERM."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

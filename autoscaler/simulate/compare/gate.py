@@ -1,4 +1,4 @@
-"""`--fail-on`: comparisons of measures that a change must not bring about.
+"""`--fail-on`: comparisons of measures that a change must not bring about; `--limit`: those that it must keep.
 
 `rejected_sessions > 0`, `delta.node_hours > 5%`, `head.cost > 1.2 * base.cost and delta.flaps > 0`. As for the
 expressions of a policy, simpleeval walks a checked syntax tree and nothing is ever compiled: numbers, measures,
@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from math import copysign, inf, nan
+from itertools import pairwise
+from math import copysign, inf, isfinite, nan
 
 from simpleeval import SimpleEval
 
@@ -66,32 +67,69 @@ class Gate:
 
     def holds(self, values: Mapping[str, float]) -> bool:
         """Whether it holds for these values of `side.measure`."""
-        evaluator = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(values))
-        return bool(evaluator.eval(self.text, previously_parsed=self.tree))
+        return bool(_value(self.tree, values))
+
+    def shortfall(self, values: Mapping[str, float]) -> float:
+        """How far these values are from letting it hold: 0 where it holds, else above 0, in shares of what is asked.
+
+        `node_hours <= 100` is 0.2 short at 120. With `and` what is lacking adds up, with `or` the least counts.
+        """
+        return _shortfall(self.tree, values)
 
 
-def parse_gate(text: str) -> Gate:
-    """Check an expression; raises ConfigurationError that says what is wrong with it."""
+def _value(node: ast.expr, values: Mapping[str, float]) -> float:
+    evaluator = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(values))
+    found: float = evaluator.eval("", previously_parsed=node)
+    return found
+
+
+_LEAST, _MOST = 1e-6, 1e6
+"""What is short by nothing that numbers show, as x > 1 at 1, is still short; and nothing is infinitely so."""
+
+
+def _shortfall(node: ast.expr, values: Mapping[str, float]) -> float:
+    if _value(node, values):
+        return 0.0
+    match node:
+        case ast.BoolOp(op, terms):
+            distances = [_shortfall(term, values) for term in terms]
+            return sum(distances) if isinstance(op, ast.And) else min(distances)
+        case ast.Compare(left, ops, rights):
+            pairs = zip(pairwise((left, *rights)), ops, strict=True)
+            parts = [ast.Compare(one, [op], [other]) for (one, other), op in pairs]
+            return sum(_distance(part, values) for part in parts if not _value(part, values))
+    return 1.0
+
+
+def _distance(node: ast.Compare, values: Mapping[str, float]) -> float:
+    left, right = (_value(term, values) for term in (node.left, *node.comparators))
+    found = abs(left - right) / max(1.0, abs(right))
+    return max(found, _LEAST) if isfinite(found) else _MOST
+
+
+def parse_gate(text: str, option: str = "--fail-on") -> Gate:
+    """Check an expression, given by `option`; raises ConfigurationError that says what is wrong with it."""
     text = text.strip()
     if len(text) > _LONGEST:
-        raise _problem(text[:40], f"is longer than {_LONGEST} characters")
+        raise _problem(f"{option} {text[:40]!r}", f"is longer than {_LONGEST} characters")
+    where = f"{option} {text!r}"
     try:
         tree = ast.parse(_PERCENT.sub(rf"(\1).{_SHARE}", text), mode="eval").body
     except (SyntaxError, ValueError):
-        raise _problem(text, "cannot be read", _EXAMPLE) from None
-    checker = _Checker(text)
+        raise _problem(where, "cannot be read", _EXAMPLE) from None
+    checker = _Checker(where)
     checked = checker.truth(tree)
     if not checker.names:
-        raise _problem(text, "names no measure, so no change can make a difference to it", _EXAMPLE)
+        raise _problem(where, "names no measure, so no change can make a difference to it", _EXAMPLE)
     return Gate(text, tuple(dict.fromkeys(checker.names)), checked)
 
 
 class _Checker:
     """Lets known syntax through, and writes measures as plain names and percentages as shares of the base's."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, where: str) -> None:
         self.names: list[str] = []
-        self._text = text
+        self._where = where
         self._beside: frozenset[str] = frozenset()
 
     def truth(self, node: ast.expr) -> ast.expr:
@@ -148,7 +186,7 @@ class _Checker:
         return ast.BinOp(ast.Constant(percent / 100), ast.Mult(), self._measure("base", measure))
 
     def _wrong(self, message: str, hint: str = "") -> ConfigurationError:
-        return _problem(self._text, message, hint)
+        return _problem(self._where, message, hint)
 
 
 def _measures(node: ast.expr) -> Iterator[str]:
@@ -162,5 +200,5 @@ def _measures(node: ast.expr) -> Iterator[str]:
             yield each.id
 
 
-def _problem(text: str, message: str, hint: str = "") -> ConfigurationError:
-    return ConfigurationError([Problem(f"--fail-on {text!r}", 0, 0, "expression", message, hint)])
+def _problem(where: str, message: str, hint: str = "") -> ConfigurationError:
+    return ConfigurationError([Problem(where, 0, 0, "expression", message, hint)])

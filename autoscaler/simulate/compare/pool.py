@@ -1,4 +1,4 @@
-"""Simulations in parallel processes: as many as there are processors, and none that outlives the comparison."""
+"""Simulations in parallel processes: as many as there are processors, and none that outlives the command."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import active_children, get_context, parent_process
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
 
@@ -35,14 +36,48 @@ def run_all(
         ConfigurationError: the first that a task raised.
         ObservationError: a process was killed from outside.
     """
-    if min(jobs, len(tasks)) <= 1:
-        return [_told(work(task), done) for task in tasks]
-    with _workers(min(jobs, len(tasks))) as pool:
-        with _uninterrupted():
-            futures = [pool.submit(_guarded, work, task) for task in tasks]
-        for future in futures:
-            future.add_done_callback(lambda _: done())
-        return [_result(future) for future in futures]
+    with crew(min(jobs, len(tasks))) as work_off:
+        return list(work_off(work, tasks, done))
+
+
+class Crew(Protocol):
+    """Does all tasks and yields their results in the order of the tasks, each as soon as those before it are there."""
+
+    def __call__(
+        self, work: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[], object] = ..., /
+    ) -> Iterator[Result]:
+        """`done` hears of each task that ended. Raises what `run_all` raises."""
+
+
+@contextmanager
+def crew(jobs: int) -> Iterator[Crew]:
+    """Yield what does tasks, `jobs` at a time, as `run_all` does, in processes that stay from call to call."""
+    if jobs <= 1:
+        yield _here
+        return
+    with _workers(jobs) as pool:
+        yield partial(_there, pool)
+
+
+def _here(
+    work: Callable[[Task], Result], tasks: Sequence[Task], done: Callable[[], object] = bool, /
+) -> Iterator[Result]:
+    for task in tasks:
+        yield _told(work(task), done)
+
+
+def _there(
+    pool: ProcessPoolExecutor,
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    done: Callable[[], object] = bool,
+    /,
+) -> Iterator[Result]:
+    with _uninterrupted():
+        futures = [pool.submit(_guarded, work, task) for task in tasks]
+    for future in futures:
+        future.add_done_callback(lambda _: done())
+    return map(_result, futures)
 
 
 def _told(result: Result, done: Callable[[], object]) -> Result:

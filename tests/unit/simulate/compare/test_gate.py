@@ -42,6 +42,29 @@ def test_an_expression_holds_or_does_not(text: str, holds: bool) -> None:  # noq
     assert parse_gate(text).holds(VALUES) is holds
 
 
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("node_hours <= 106", 0.0),
+        ("node_hours <= 100", 0.06),
+        ("node_hours <= 80%", 0.325),
+        ("node_hours <= 100 and rejected_sessions == 0", 1.06),
+        ("node_hours <= 100 or rejected_sessions == 0", 0.06),
+        ("100 <= node_hours <= 53", 1.0),  # only what does not hold counts
+        ("not rejected_sessions == 1", 1.0),
+        ("rejected_sessions > 1", 1e-6),
+        ("rejected_sessions / flaps < 1", 1e6),
+    ],
+)
+def test_how_far_an_expression_is_from_holding(text: str, short: float) -> None:
+    assert parse_gate(text).shortfall(VALUES) == pytest.approx(short)
+
+
+def test_a_gate_is_called_as_it_was_given() -> None:
+    with pytest.raises(ConfigurationError, match="^--limit 'node_hour > 1': expression there is no measure"):
+        parse_gate("node_hour > 1", "--limit")
+
+
 def test_a_gate_knows_what_it_looks_at() -> None:
     gate = parse_gate(" delta.node_hours > 5% and flaps > 0 ")
     assert gate.text == "delta.node_hours > 5% and flaps > 0"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
-from autoscaler.simulate.compare.pool import processors, run_all
+from autoscaler.simulate.compare.pool import crew, processors, run_all
 
 PROBLEM = Problem("trace.csv", 3, 1, "row", "is wrong")
 
@@ -58,6 +58,16 @@ def test_results_are_in_the_order_of_the_tasks_and_each_is_told() -> None:
     told: list[int] = []
     assert run_all(slow_first, [0, 1, 2], 2, lambda: told.append(1)) == [0, 10, 20]
     assert len(told) == 3
+    assert active_children() == []
+
+
+def test_a_crew_stays_from_call_to_call_and_goes_at_the_end() -> None:
+    with crew(2) as work_off:
+        first = set(work_off(own_process, [1] * 8))
+        again = set(work_off(own_process, [1] * 8))
+        assert os.getpid() not in first | again
+        assert again & first
+        assert len(active_children()) == len(first | again) == 2
     assert active_children() == []
 
 
