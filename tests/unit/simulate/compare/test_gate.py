@@ -61,7 +61,7 @@ def test_how_far_an_expression_is_from_holding(text: str, short: float) -> None:
 
 
 def test_a_gate_is_called_as_it_was_given() -> None:
-    with pytest.raises(ConfigurationError, match="^--limit 'node_hour > 1': expression there is no measure"):
+    with pytest.raises(ConfigurationError, match=r"^--limit 'node_hour > 1': expression there is no measure"):
         parse_gate("node_hour > 1", "--limit")
 
 
