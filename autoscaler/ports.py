@@ -60,6 +60,10 @@ class FleetControl(Protocol):
         """Start a stopped instance; started already is success."""
         ...
 
+    def stop(self, instance_id: str) -> None:
+        """Stop an instance that carries our tags; stopped or gone already is success. Raises ActionError `not_ours`."""
+        ...
+
     def terminate(self, instance_id: str) -> None:
         """Terminate an instance that carries our tags; gone already is success. Raises ActionError `not_ours`."""
         ...

@@ -51,6 +51,7 @@ SPOT = {
 STATES = [state.value for state in InstanceState if state is not InstanceState.TERMINATED]
 GONE = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
 UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+DOWN = frozenset({InstanceState.STOPPING, InstanceState.STOPPED})
 
 
 def connect(
@@ -159,6 +160,18 @@ class Ec2FleetControl:
             raise ActionError("ec2_wrong_state", f"{instance_id} is {state}")
         with translated("StartInstances"):
             self._client.start_instances(InstanceIds=[instance_id])
+
+    def stop(self, instance_id: str) -> None:
+        """Stop an instance of ours, without hibernation; stopped or gone already is success.
+
+        ActionError `ec2_wrong_state` before it runs, and `ec2_rejected` when it is one that EC2 does not stop: a
+        one-time spot instance, or one whose disk is the host's own.
+        """
+        state = self._owned_state(instance_id)
+        if state is None or state in GONE or state in DOWN:
+            return
+        with translated("StopInstances"):
+            self._client.stop_instances(InstanceIds=[instance_id])
 
     def terminate(self, instance_id: str) -> None:
         """Terminate an instance of ours; gone already is success. ActionError `not_ours` without our cluster's tag."""

@@ -33,6 +33,7 @@ KINDS: tuple[tuple[str, bool, str], ...] = (
     ("ec2_throttled", True, r"RequestLimitExceeded|Throttling.*|RequestThrottled.*|EC2Throttled.*"),
     ("ec2_quota", True, r"InstanceLimitExceeded|VcpuLimitExceeded|VolumeLimitExceeded"),
     ("ec2_not_found", False, r".*NotFound.*"),
+    ("ec2_wrong_state", True, r"IncorrectInstanceState|IncorrectState"),  # it is on its way to another
     ("ec2_token_reused", False, r"IdempotentParameterMismatch"),
     ("ec2_unavailable", True, r"Internal.*|Unavailable|ServiceUnavailable|5\d\d"),
 )

@@ -18,6 +18,7 @@ from autoscaler.model.plan import (
     Deregister,
     Done,
     Drain,
+    Ending,
     Failed,
     Forget,
     Launch,
@@ -25,7 +26,7 @@ from autoscaler.model.plan import (
     Plan,
     Result,
     Skipped,
-    Terminate,
+    Stop,
     Wake,
 )
 from autoscaler.plan.remember import intend, settle
@@ -91,21 +92,22 @@ class LiveExecutor:
                 results = [_attempt(fleet.launch, action) for action in batch]
             case Wake():
                 results = [_attempt(fleet.wake, action.instance_id) for action in batch]
-            case Terminate():
+            case Ending():
                 results = self._end(group, batch, revision)
             case unknown:
                 raise AssertionError(unknown)  # an action that nobody carries out is a bug
         return results
 
-    def _end(self, group: str, batch: Sequence[Terminate], revision: int) -> Iterable[Result]:
-        """Terminate, after a second look: a publisher may have come past the balancers since the snapshot.
+    def _end(self, group: str, batch: Sequence[Ending], revision: int) -> Iterable[Result]:
+        """Stop or terminate, after a second look: a publisher may have come past the balancers since the snapshot.
 
         Nor is anything ended once another process has taken the group over: it may want the node.
         """
         busy = look_again(self.senses, batch)
         for action in batch:
             taken_over = self._taken_over(group, revision)
-            yield taken_over or busy.get(action.ip) or _attempt(self.hands.fleet.terminate, action.instance_id)
+            end = self.hands.fleet.stop if isinstance(action, Stop) else self.hands.fleet.terminate
+            yield taken_over or busy.get(action.ip) or _attempt(end, action.instance_id)
 
     def _taken_over(self, group: str, revision: int) -> Skipped | None:
         try:

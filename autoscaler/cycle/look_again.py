@@ -1,4 +1,7 @@
-"""The second look before a termination, as fresh as it gets (Karpenter re-validates a removal the same way)."""
+"""The second look before a node is stopped or terminated, as fresh as it gets.
+
+Karpenter re-validates a removal the same way.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.plan import Result, Skipped, Terminate
+from autoscaler.model.plan import Ending, Result, Skipped
 from autoscaler.model.snapshot import Server, ServerStatus
 from autoscaler.ports import Senses
 
 
-def look_again(senses: Senses, batch: Sequence[Terminate]) -> Mapping[str, Result]:
+def look_again(senses: Senses, batch: Sequence[Ending]) -> Mapping[str, Result]:
     """Return, by ip, why a node must not be ended after all. What cannot be seen is not ended.
 
     Looked at is every backend, also those that the policy does not name, or names no more.
@@ -40,7 +43,7 @@ def _servers(senses: Senses) -> defaultdict[str, list[Server]]:
     return found
 
 
-def _sent_to_elsewhere(action: Terminate, servers: Sequence[Server]) -> bool:
+def _sent_to_elsewhere(action: Ending, servers: Sequence[Server]) -> bool:
     """Whether a backend of which we have drained nothing goes on sending to the node."""
     ours = {place.backend for place in action.endpoints}
     return any(server.status is ServerStatus.UP and server.backend not in ours for server in servers)

@@ -15,6 +15,9 @@ from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE, Gap, Heartbeat, Instanc
 UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 """How long a launched instance may stay invisible to DescribeInstances before we stop counting on it."""
 
+UNSEEN_WAKE_MAX_AGE = timedelta(minutes=1)
+"""How long EC2 may still list as stopped what we started. Later it has stopped again: it does not start."""
+
 _ROUNDING = 1e-9
 """Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
 
@@ -23,7 +26,7 @@ _MOST = 1_000_000
 
 _BY_STATE = {
     InstanceState.PENDING: Phase.PENDING,
-    InstanceState.STOPPING: Phase.TERMINATING,
+    InstanceState.STOPPING: Phase.STOPPED,
     InstanceState.STOPPED: Phase.STOPPED,
     InstanceState.SHUTTING_DOWN: Phase.TERMINATING,
     InstanceState.TERMINATED: Phase.TERMINATING,
@@ -95,15 +98,15 @@ def call_roll(view: View) -> Roster:
     phases = {node.instance_id: classify(node, view) for node in nodes}
     in_service = tuple(_member(node, view) for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
     warming = [node for node in nodes if phases[node.instance_id] in WARMING and not overdue(node, view)]
-    unseen = _unseen(view)
-    on_their_way = [*(node.instance.instance_type for node in warming), *unseen]
+    launched = unseen(view)
+    on_their_way = [*(node.instance.instance_type for node in warming), *launched]
     sizes = [*(member.weight for member in in_service), *(weight(name, view) for name in on_their_way)]
     return Roster(
         phases=phases,
         in_service=in_service,
         leaving=tuple(_member(node, view) for node in nodes if phases[node.instance_id] in LEAVING),
         warming=len(warming),
-        unseen=len(unseen),
+        unseen=len(launched),
         sizes=tuple(sorted(sizes, reverse=True)),
         next_size=weight(next_type(view), view),
         capacity=sum(sizes),
@@ -118,7 +121,7 @@ def _member(node: Node, view: View) -> Member:
 def classify(node: Node, view: View) -> Phase:
     """Tell a node's phase. A source that could not be read never makes a node look worse than it was."""
     if node.instance.state in _BY_STATE:
-        return _BY_STATE[node.instance.state]
+        return _not_running(node, view)
     if node.instance_id in view.memory.drains:
         return _draining(node, view)
     admitted = node.instance_id in view.memory.admitted
@@ -127,14 +130,37 @@ def classify(node: Node, view: View) -> Phase:
     return _out_of_service(node, view, admitted=admitted)
 
 
+def _not_running(node: Node, view: View) -> Phase:
+    """Tell the phase by EC2's state, but for what it tells too late, and for what starts to fill the warm pool."""
+    phase = _BY_STATE[node.instance.state]
+    wake = view.memory.wakes.get(node.instance_id)
+    if phase is Phase.STOPPED and wake and not wake.failed and view.now - wake.at <= UNSEEN_WAKE_MAX_AGE:
+        return Phase.PENDING
+    return Phase.FILLING if phase is Phase.PENDING and pooled(node, view) else phase
+
+
+def pooled(node: Node, view: View) -> bool:
+    """Whether the node is the warm pool's, and was not told to serve."""
+    wake = view.memory.wakes.get(node.instance_id)
+    return node.instance_id in view.memory.pool and (wake is None or wake.failed)
+
+
 def _out_of_service(node: Node, view: View, *, admitted: bool) -> Phase:
     suspect_since = view.memory.suspects.get(node.instance_id)
     if suspect_since is not None and view.now - suspect_since >= view.policy.join.lost_after:
         return Phase.LOST
-    if beating(node, view.now) and node.answers is not False:
-        return Phase.JOINED
+    apart = pooled(node, view)
+    if joined(node, view.now):
+        return Phase.FILLING if apart else Phase.JOINED
     overdue = view.now - node.instance.launched_at >= view.policy.join.timeout
-    return Phase.FAILED_TO_JOIN if overdue and node.heartbeat is None and not admitted else Phase.BOOTING
+    if overdue and node.heartbeat is None and not admitted:
+        return Phase.FAILED_TO_JOIN
+    return Phase.FILLING if apart else Phase.BOOTING
+
+
+def joined(node: Node, now: datetime) -> bool:
+    """Whether a node that no balancer vouches for is a member of the cluster, and answers."""
+    return beating(node, now) and node.answers is not False
 
 
 def serving(node: Node, view: View) -> bool:
@@ -180,13 +206,16 @@ def _draining(node: Node, view: View) -> Phase:
     return Phase.DRAINED if long_enough and node.empty and parked(node) else Phase.DRAINING
 
 
-def _unseen(view: View) -> list[str]:
-    """Return the type of each instance that a launch promised and EC2 does not list: DescribeInstances lags behind."""
+def unseen(view: View, *, pool: bool = False) -> list[str]:
+    """Return the type of each instance that a launch promised and EC2 does not list: DescribeInstances lags behind.
+
+    Those for the warm pool, or the others.
+    """
     listed = {node.instance_id for node in view.snapshot.nodes}
     tokens = {node.instance.token for node in view.snapshot.nodes}
     types: list[str] = []
     for launch in view.memory.launches:
-        if view.now - launch.at > UNSEEN_LAUNCH_MAX_AGE:
+        if view.now - launch.at > UNSEEN_LAUNCH_MAX_AGE or launch.pool is not pool:
             continue
         unlisted = sum(instance_id not in listed for instance_id in launch.instance_ids)
         if not launch.instance_ids and launch.token not in tokens:

@@ -26,6 +26,11 @@ def bounds_now(view: View) -> Bounds:
     return bounds if highest <= bounds.max else bounds.model_copy(update={"max": highest})
 
 
+def surge(bounds: Bounds) -> int:
+    """Return how many instances there may be above `max` while some leave."""
+    return max(1, bounds.max // 10)
+
+
 def add_headroom(proposal: Proposal, verdicts: Sequence[Verdict], headroom: Headroom, roster: Roster) -> Proposal:
     """Keep room above what the load needs by itself: a node takes minutes to come, and viewers take seconds."""
     needed = max((verdict.needed for verdict in verdicts if verdict.needed is not None), default=0)

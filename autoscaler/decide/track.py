@@ -21,11 +21,13 @@ def track(view: View) -> Memory:
     now, memory = view.now, _watched(view)
     running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
     nodes = {node.instance_id: node for node in running}
+    admitted = _since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now)
+    apart = {node.instance_id for node in view.snapshot.nodes if node.instance_id not in admitted}
     return replace(
         memory,
         looked_at=now,
         drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
-        admitted=_since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now),
+        admitted=admitted,
         suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
         outside=_since(memory.outside, [n for n in running if not serving(n, view)], now),
         lost_at=now if _lost(memory, nodes) else memory.lost_at,
@@ -34,7 +36,20 @@ def track(view: View) -> Memory:
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
         counters=counted(view),
         windows=seen(view),
+        pool={key: at for key, at in {**_filling(view), **memory.pool}.items() if key in apart},
+        wakes={key: wake for key, wake in memory.wakes.items() if key in apart},
     )
+
+
+def _filling(view: View) -> dict[str, datetime]:
+    """Find the nodes that launches brought to fill the warm pool, while those are still remembered."""
+    fills = [launch for launch in view.memory.launches if launch.pool]
+    return {
+        node.instance_id: launch.at
+        for launch in fills
+        for node in view.snapshot.nodes
+        if node.instance_id in launch.instance_ids or (not launch.instance_ids and node.instance.token == launch.token)
+    }
 
 
 def _lost(memory: Memory, running: Mapping[str, Node]) -> bool:

@@ -29,6 +29,7 @@ from autoscaler.model.plan import (
     Launch,
     Register,
     Skipped,
+    Stop,
     Terminate,
     Wake,
 )
@@ -38,7 +39,9 @@ Record = TypeVar("Record")
 Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 """A JSON value."""
 
-_KINDS = (CancelDrain, Deregister, Drain, Forget, Launch, Register, Terminate, Wake, Done, Failed, Skipped, Gap)
+_KINDS = (
+    CancelDrain, Deregister, Drain, Forget, Launch, Register, Stop, Terminate, Wake, Done, Failed, Skipped, Gap,
+)  # fmt: skip
 _Decoder = Callable[[Any], Any]
 
 

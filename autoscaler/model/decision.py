@@ -9,11 +9,15 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a node is in its life; `decide.classify` says how each is told from the facts."""
+    """Where a node is in its life; `decide.classify` says how each is told from the facts.
+
+    FILLING: it runs, or starts, for the warm pool alone: once it joined the cluster it is stopped. It is no capacity.
+    """
 
     STOPPED = "stopped"
     PENDING = "pending"
     BOOTING = "booting"
+    FILLING = "filling"
     JOINED = "joined"
     IN_SERVICE = "in_service"
     DRAINING = "draining"

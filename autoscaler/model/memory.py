@@ -52,6 +52,15 @@ class LaunchRecord:
     at: datetime
     instance_ids: tuple[str, ...] = ()
     spot: bool = False
+    pool: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WakeRecord:
+    """A node that we asked EC2 to start. `failed`: EC2 refused, for another reason than its stock."""
+
+    at: datetime
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,10 @@ class Window:
 class Memory:
     """All that a group remembers. Mappings are keyed by instance id, but for four.
 
+    `pool` says since when a node is the warm pool's, launched to fill it or stopped by us, and `wakes` which of them
+    were told to serve: both until it is in service. `no_stops_until`: EC2 refused to stop a node, so none is stopped,
+    and no pool filled, until then.
+
     `stock_outs` maps `type/subnet`, with `/spot` behind it for the spot market, to the time until which it is avoided,
     `breaches` a step's threshold to the time since which it is passed, `counters` a HAProxy process, as its balancer's
     name and `Traffic.process`, to what it had counted, `windows` a signal's key to what was seen of it.
@@ -120,3 +133,6 @@ class Memory:
     stock_outs: Mapping[str, datetime] = field(default_factory=dict)
     counters: Mapping[str, Counted] = field(default_factory=dict)
     windows: Mapping[str, Window] = field(default_factory=dict)
+    pool: Mapping[str, datetime] = field(default_factory=dict)
+    wakes: Mapping[str, WakeRecord] = field(default_factory=dict)
+    no_stops_until: datetime | None = None

@@ -81,17 +81,21 @@ class Register(Admission):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake(NodeAction):
-    """Start a stopped instance."""
+    """Let a node of the warm pool serve: start its instance, which is done already when it still runs to join."""
+
+    instance_type: str = ""
+    subnet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch(Action):
-    """Launch up to `count` instances in one subnet. `token` is EC2's ClientToken."""
+    """Launch up to `count` instances in one subnet, `pool`: for the warm pool. `token` is EC2's ClientToken."""
 
     group: str
     spec: LaunchSpec
     subnet: str
     count: int
+    pool: bool = False
 
     @property
     def subject(self) -> str:
@@ -114,10 +118,20 @@ class Deregister(NodeAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terminate(NodeAction):
-    """End the instance. The guard lets it pass only when nobody can be on it; `endpoints` are for the second look."""
+class Ending(NodeAction):
+    """Take a machine away. The guard lets it pass only if nobody can be on it; `endpoints` are for the second look."""
 
     endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Ending):
+    """Stop the instance, and keep it in the warm pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminate(Ending):
+    """End the instance for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from autoscaler.decide.floors import bounds_now
+from autoscaler.decide.classify import unseen
+from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
-from autoscaler.model.plan import Action, Admission, Deregister, Drain, Launch, Plan, Terminate, Wake
+from autoscaler.model.plan import Action, Admission, Deregister, Drain, Ending, Launch, Plan, Stop, Wake
 from autoscaler.model.snapshot import GROUP, Gap, Node
 
 _ENDED = frozenset({Phase.TERMINATING, Phase.STOPPED})
@@ -29,9 +30,9 @@ def guard(plan: Plan, view: View) -> Plan:
     refusals: list[Reason] = []
     for action in plan.actions:
         allowed, why = action, ""
-        if isinstance(action, Drain | Deregister | Terminate) and action.instance_id in coming:
+        if isinstance(action, Drain | Deregister | Ending) and action.instance_id in coming:
             why = "both_ways"
-        elif isinstance(action, Terminate):
+        elif isinstance(action, Ending):
             why = _why_not_end(action, nodes, plan.decision, view)
         elif isinstance(action, Drain) and action.instance_id not in view.memory.drains:
             why = budget.why_not_drain(nodes.get(action.instance_id))
@@ -46,15 +47,19 @@ def guard(plan: Plan, view: View) -> Plan:
     return replace(plan, actions=tuple(kept), refusals=(*plan.refusals, *refusals))
 
 
+def instances(decision: Decision, view: View) -> int:
+    """Count the instances that there are in any phase, the stopped and unseen among them, without those that end."""
+    ending = sum(phase is Phase.TERMINATING for phase in decision.phases.values())
+    return len(decision.phases) - ending + decision.unseen + len(unseen(view, pool=True))
+
+
 class _Budget:
     """What one cycle may still do. Counts down as steps pass."""
 
     def __init__(self, decision: Decision, view: View) -> None:
         phases = Counter(decision.phases.values())
         bounds = bounds_now(view)
-        listed = sum(count for phase, count in phases.items() if phase not in _ENDED)
-        surge = max(1, bounds.max // 10)
-        self._may_launch = max(0, bounds.max + surge - listed - decision.unseen)
+        self._may_launch = max(0, bounds.max + surge(bounds) - instances(decision, view))
         self._may_drain = max(0, phases[Phase.IN_SERVICE] - bounds.min)
 
     def why_not_drain(self, node: Node | None) -> str:
@@ -71,23 +76,28 @@ class _Budget:
         return replace(action, count=count), "" if count == action.count else "max_instances"
 
 
-def _why_not_end(action: Terminate, nodes: dict[str, Node], decision: Decision, view: View) -> str:
-    """Say why a node must not be terminated now, or nothing."""
+def _why_not_end(action: Ending, nodes: dict[str, Node], decision: Decision, view: View) -> str:
+    """Say why a node must not be stopped or terminated now, or nothing."""
     node = nodes.get(action.instance_id)
     phase = decision.phases.get(action.instance_id)
     if node is None or any(gap.subject == GROUP and gap.source == "ec2" for gap in view.snapshot.gaps):
         return "fleet_unknown"
+    if phase is Phase.STOPPED and not isinstance(action, Stop):  # nobody can be on it
+        return "" if node.instance_id in view.memory.pool else "not_drained"
     if _may_publish(node, phase):
         return "publisher_live"
-    if node.sessions != 0 and phase in {Phase.DRAINED, Phase.LOST}:
+    if node.sessions != 0 and phase in {Phase.DRAINED, Phase.LOST, Phase.FILLING}:
         return "sessions_live"
     checks: dict[Phase | None, Callable[[], str]] = {
         Phase.DRAINED: lambda: "",
+        Phase.FILLING: lambda: "was_in_service" if _entered_service(node, view) else "",
         Phase.FAILED_TO_JOIN: lambda: "was_in_service" if _entered_service(node, view) else "",
         Phase.LOST: lambda: "too_many_lost" if _too_many_lost(decision) else "",
     }
     check = checks.get(phase)
-    return check() if check else "not_drained"
+    if check is None or (isinstance(action, Stop) and phase not in {Phase.DRAINED, Phase.FILLING}):
+        return "not_drained"
+    return check()
 
 
 def _may_publish(node: Node, phase: Phase | None) -> bool:

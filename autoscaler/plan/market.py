@@ -25,7 +25,7 @@ def spot_room(count: int, decision: Decision, view: View, resumed: Collection[st
     present = [
         node for node in view.snapshot.nodes if _stays(decision.phases[node.instance_id], node.instance_id, resumed)
     ]
-    coming = list(view.memory.launches)
+    coming = [record for record in view.memory.launches if not record.pool]
     size = len(present) + sum(map(_unseen, coming)) + count
     spot = sum(node.instance.spot for node in present) + sum(_unseen(record) for record in coming if record.spot)
     most = min(floor(size * policy.launch.spot.percent / 100), size - policy.bounds.min)

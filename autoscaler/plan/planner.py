@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision
-from autoscaler.model.plan import CancelDrain, Plan
+from autoscaler.model.plan import CancelDrain, Plan, Wake
 from autoscaler.plan.guard import guard
+from autoscaler.plan.pool import keepers, tend
 from autoscaler.plan.removal import removals
 from autoscaler.plan.repair import clearances, departures, registrations, strangers
 from autoscaler.plan.slots import map_slots
@@ -19,7 +20,8 @@ def plan(decision: Decision, view: View) -> Plan:
     slots = map_slots(view)
     admissions, unplaced = registrations(decision, view, slots)
     additions, unaffordable = supply(decision, view, slots)
-    staying = {action.instance_id for action in additions if isinstance(action, CancelDrain)}
+    staying = {action.instance_id for action in additions if isinstance(action, CancelDrain | Wake)}
+    kept = keepers(decision, view, staying)
     drains, protected = removals(decision, view)
     draft = Plan(
         decision,
@@ -28,7 +30,8 @@ def plan(decision: Decision, view: View) -> Plan:
             *unanswered(view),
             *additions,
             *drains,
-            *departures(decision, view, staying),
+            *departures(decision, view, staying, kept),
+            *tend(decision, view, additions, len(kept)),
             *clearances(view, slots),
         ),
         refusals=(*unplaced, *unaffordable, *protected, *strangers(slots)),

@@ -8,28 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from autoscaler.decide.capacity import offering
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
-from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Wake
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
+from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Stop, Wake
 from autoscaler.plan.supply import STOCK_OUT_MEMORY
+
+NO_STOPS = timedelta(hours=1)
+"""How long nothing is stopped after EC2 refused to, for want of a right or of a disk that stays: such things last."""
 
 
 def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
     """Remember what is about to be done."""
-    drains = dict(memory.drains)
+    drains, pool, wakes = dict(memory.drains), dict(memory.pool), dict(memory.wakes)
     launches = {record.token: record for record in memory.launches}
     for action in plan.actions:
         if isinstance(action, Drain):
             drains.setdefault(action.instance_id, DrainRecord(since=now))
         elif isinstance(action, CancelDrain):
             drains.pop(action.instance_id, None)
+        elif isinstance(action, Wake):
+            wakes[action.instance_id] = WakeRecord(now)
+        elif isinstance(action, Stop):
+            pool.setdefault(action.instance_id, now)
         elif isinstance(action, Launch):
-            spec = action.spec
-            record = LaunchRecord(action.token, action.subnet, spec.instance_type, action.count, at=now, spot=spec.spot)
-            launches.setdefault(action.token, record)
-    return replace(memory, drains=drains, launches=tuple(launches.values()))
+            launches.setdefault(action.token, _launched(action, now))
+    return replace(memory, drains=drains, launches=tuple(launches.values()), pool=pool, wakes=wakes)
+
+
+def _launched(action: Launch, now: datetime) -> LaunchRecord:
+    spec = action.spec
+    return LaunchRecord(
+        action.token, action.subnet, spec.instance_type, action.count, at=now, spot=spec.spot, pool=action.pool
+    )
 
 
 def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory:
@@ -55,12 +67,29 @@ def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory
             stock_outs[gone] = now + STOCK_OUT_MEMORY
     events = tuple(ScaleEvent(now, nodes) for nodes in map(_change, outcomes) if nodes)
     return replace(
-        memory,
+        _settle_pool(memory, stock_outs, outcomes, now),
         admitted=admitted,
         launches=tuple(launches.values()),
         stock_outs=stock_outs,
         events=(*memory.events, *events),
     )
+
+
+def _settle_pool(memory: Memory, stock_outs: dict[str, datetime], outcomes: Sequence[Outcome], now: datetime) -> Memory:
+    """Remember which nodes could not be started or stopped. What is out of stock is so for launches, too."""
+    wakes, no_stops_until = dict(memory.wakes), memory.no_stops_until
+    for outcome in outcomes:
+        action, result = outcome.action, outcome.result
+        if not isinstance(result, Failed):
+            continue
+        if isinstance(action, Wake) and result.error == "stock_out":
+            del wakes[action.instance_id]
+            stock_outs[offering(action.instance_type, action.subnet, spot=False)] = now + STOCK_OUT_MEMORY
+        elif isinstance(action, Wake):
+            wakes[action.instance_id] = WakeRecord(now, failed=True)
+        elif isinstance(action, Stop) and not result.retryable:
+            no_stops_until = now + NO_STOPS
+    return replace(memory, wakes=wakes, no_stops_until=no_stops_until)
 
 
 def recall(memory: Memory, plan: Plan, outcomes: Sequence[Outcome], now: datetime) -> Memory:
@@ -75,7 +104,7 @@ def _change(outcome: Outcome) -> int:
     if isinstance(result, Failed):
         return 0
     if isinstance(action, Launch):
-        return len(result.instance_ids) if isinstance(result, Done) else 0
+        return len(result.instance_ids) if isinstance(result, Done) and not action.pool else 0
     if isinstance(action, Drain):
         return -1 if action.why == "above_desired" else 0
     return 1 if isinstance(action, CancelDrain | Wake) else 0

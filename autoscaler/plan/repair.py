@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from autoscaler.decide.classify import parked
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
-from autoscaler.model.plan import Action, Deregister, Drain, Forget, Register, Terminate
+from autoscaler.model.plan import Action, Deregister, Drain, Forget, Register, Stop, Terminate
 from autoscaler.model.snapshot import Gap, Node, ServerStatus
 from autoscaler.plan.slots import SlotMap, slot_name
 from autoscaler.plan.tokens import token
@@ -34,8 +34,13 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
     return actions, [Reason("no_free_slot", detail, before=waiting, after=0)]
 
 
-def departures(decision: Decision, view: View, staying: Collection[str]) -> Iterator[Action]:
-    """Take draining nodes one step further, and end those that are done, lost, or never came; none of the `staying`."""
+def departures(
+    decision: Decision, view: View, staying: Collection[str], kept: Collection[str] = ()
+) -> Iterator[Action]:
+    """Take draining nodes one step further, and end those that are done, lost, or never came; none of the `staying`.
+
+    Of those that are done the `kept` are stopped instead, for the warm pool.
+    """
     places = view.policy.endpoints
     for node in view.snapshot.nodes:
         if node.instance_id in staying:
@@ -43,8 +48,9 @@ def departures(decision: Decision, view: View, staying: Collection[str]) -> Iter
         phase = decision.phases[node.instance_id]
         about = {"instance_id": node.instance_id, "ip": node.instance.ip}
         if phase in _ENDS:
-            key = token(view, "end", node.instance_id)
-            yield Terminate(token=key, why=_ENDS[phase], endpoints=places, **about)
+            step = Stop if node.instance_id in kept else Terminate
+            key = token(view, "stop" if step is Stop else "end", node.instance_id)
+            yield step(token=key, why=_ENDS[phase], endpoints=places, **about)
         elif phase is Phase.DRAINING and not isinstance(node.servers, Gap) and not parked(node):
             if view.now - view.memory.drains[node.instance_id].since >= view.policy.drain.sticky_for:
                 key = token(view, "park", node.instance_id)
@@ -55,11 +61,12 @@ def departures(decision: Decision, view: View, staying: Collection[str]) -> Iter
 
 
 def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
-    """Free the slots of instances that are gone."""
+    """Free the slots of instances that are gone, or asleep."""
+    asleep = {node.instance.ip for node in view.snapshot.nodes}
     for slot, ip in slots.gone.items():
         yield Forget(
             token=token(view, "forget", slot),
-            why="instance_gone",
+            why="instance_stopped" if ip in asleep else "instance_gone",
             slot=slot,
             ip=ip,
             endpoints=view.policy.endpoints,

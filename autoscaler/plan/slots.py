@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import PARKING, Gap, Node, Server, ServerStatus
+from autoscaler.model.snapshot import PARKING, Gap, InstanceState, Node, Server, ServerStatus
 
 _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING})
 
@@ -21,6 +21,7 @@ _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING}
 class SlotMap:
     """`of` maps a node's ip to its slot, `gone` a slot to the ip of an instance that is gone; `free` are the unused.
 
+    A stopped instance keeps its address and not its slot: it may sleep for weeks, and whoever serves needs one.
     `foreign` maps slots that serve an address which is none of our instances: somebody is wrong, and may be it is us.
     """
 
@@ -37,7 +38,8 @@ def map_slots(view: View) -> SlotMap:
         for server in proxy.servers:
             lines[server.name].append(server)
     is_slot = re.compile(re.escape(view.policy.slots) + r"\d+").fullmatch
-    alive = {node.instance.ip for node in view.snapshot.nodes}
+    asleep = {n.instance.ip for n in view.snapshot.nodes if n.instance.state is InstanceState.STOPPED}
+    alive = {node.instance.ip for node in view.snapshot.nodes} - asleep
     taken: dict[str, str] = {}
     free: list[str] = []
     gone: dict[str, str] = {}
@@ -52,7 +54,8 @@ def map_slots(view: View) -> SlotMap:
             free.append(name)
         elif lapsed:
             idle = all(server.status in _IDLE for server in servers if server.ip in lapsed)
-            (gone if idle else foreign)[name] = min(lapsed)
+            if idle or not lapsed & asleep:  # until its health check fails, a stopped one seems to serve
+                (gone if idle else foreign)[name] = min(lapsed)
     return SlotMap(taken, tuple(free), gone, foreign)
 
 

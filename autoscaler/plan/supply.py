@@ -9,12 +9,13 @@ from functools import partial
 
 from autoscaler.decide.capacity import next_type, offering, open_subnets
 from autoscaler.decide.view import View
-from autoscaler.model.decision import LEAVING, WARMING, Decision, Phase, Reason
-from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec, Wake
+from autoscaler.model.decision import LEAVING, WARMING, Decision, Reason
+from autoscaler.model.plan import Action, CancelDrain, Launch, LaunchSpec
 from autoscaler.model.snapshot import Node, ServerStatus
 from autoscaler.plan.market import split, spot_room
 from autoscaler.plan.slots import SlotMap, slot_name
 from autoscaler.plan.tokens import token
+from autoscaler.plan.waking import wakes
 from autoscaler.policy.launch import LaunchRules
 from autoscaler.policy.schema import Policy
 
@@ -29,10 +30,10 @@ def supply(decision: Decision, view: View, slots: SlotMap) -> tuple[list[Action]
     """
     wanted = max(0, decision.desired - decision.current)
     actions: list[Action] = [_cancel(node, view) for node in _healthy_leaving(decision, view)[:wanted]]
-    stopped = [node for node in view.snapshot.nodes if decision.phases[node.instance_id] is Phase.STOPPED]
-    actions += [_wake(node, view) for node in stopped[: wanted - len(actions)]]
+    woken = wakes(decision, view, wanted - len(actions))
+    actions += woken
     missing = wanted - len(actions)
-    affordable = min(missing, _room(decision, view, slots))
+    affordable = min(missing, max(0, _room(decision, view, slots) - len(woken)))
     refusals = []
     if affordable < missing:
         detail = f"no free {view.policy.slots} server in every backend"
@@ -56,10 +57,11 @@ def _room(decision: Decision, view: View, slots: SlotMap) -> int:
     return max(0, len(slots.free) + len(slots.gone) - coming - decision.unseen)
 
 
-def launches(count: int, view: View, room: int) -> list[Action]:
+def launches(count: int, view: View, room: int, *, pool: bool = False) -> list[Launch]:
     """Spread `count` launches over the subnets of the first type that is in stock, the emptiest subnet first.
 
     At most `room` of them are spot. Where spot is out of stock the same type comes on demand: growth does not wait.
+    `pool`: they are for the warm pool.
     """
     population = Counter(node.instance.subnet for node in view.snapshot.nodes)
     instance_type = next_type(view)
@@ -68,19 +70,19 @@ def launches(count: int, view: View, room: int) -> list[Action]:
         share[min(share, key=lambda subnet: population[subnet] + share[subnet])] += 1
     parts = split(share, instance_type, room, view)
     spec = partial(_spec, view.policy.launch, instance_type)
-    return [launch(view, spec(spot=spot), subnet, nodes) for subnet, nodes, spot in parts]
-
-
-def launch(view: View, spec: LaunchSpec, subnet: str, count: int, known_token: str = "") -> Launch:
-    """Build one launch; `known_token` repeats an earlier one whose answer never came."""
-    return Launch(
-        token=known_token or token(view, "launch", offering(spec.instance_type, subnet, spot=spec.spot)),
-        why="launch_unanswered" if known_token else "below_desired",
-        group=view.snapshot.group,
-        spec=spec,
-        subnet=subnet,
-        count=count,
-    )
+    why = "pool_short" if pool else "below_desired"
+    return [
+        Launch(
+            token=token(view, "fill" if pool else "launch", offering(instance_type, subnet, spot=spot)),
+            why=why,
+            group=view.snapshot.group,
+            spec=spec(spot=spot),
+            subnet=subnet,
+            count=nodes,
+            pool=pool,
+        )
+        for subnet, nodes, spot in parts
+    ]
 
 
 def first_choices(policy: Policy) -> tuple[LaunchSpec, ...]:
@@ -108,7 +110,15 @@ def unanswered(view: View) -> Iterator[Launch]:
     for record in view.memory.launches:
         if not record.instance_ids and record.token not in listed:
             spec = _spec(view.policy.launch, record.instance_type, spot=record.spot)
-            yield launch(view, spec, record.subnet, record.count, record.token)
+            yield Launch(
+                token=record.token,
+                why="launch_unanswered",
+                group=view.snapshot.group,
+                spec=spec,
+                subnet=record.subnet,
+                count=record.count,
+                pool=record.pool,
+            )
 
 
 def _healthy_leaving(decision: Decision, view: View) -> list[Node]:
@@ -136,13 +146,4 @@ def _cancel(node: Node, view: View) -> CancelDrain:
         ip=node.instance.ip,
         slot=slot_name(node),
         endpoints=view.policy.endpoints,
-    )
-
-
-def _wake(node: Node, view: View) -> Wake:
-    return Wake(
-        token=token(view, "wake", node.instance_id),
-        why="below_desired",
-        instance_id=node.instance_id,
-        ip=node.instance.ip,
     )

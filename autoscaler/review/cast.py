@@ -19,6 +19,7 @@ from autoscaler.model.plan import (
     Outcome,
     Plan,
     Register,
+    Stop,
     Terminate,
     Wake,
 )
@@ -36,13 +37,16 @@ _OLD_LOAD = timedelta(days=1)
 _YOUNG = {
     Phase.PENDING: timedelta(seconds=10),
     Phase.BOOTING: timedelta(seconds=30),
+    Phase.FILLING: timedelta(seconds=30),
     Phase.JOINED: timedelta(seconds=30),
 }
 _ADMITTED = frozenset({Phase.IN_SERVICE, Phase.LOST, *LEAVING})
+_APART = frozenset({Phase.FILLING, Phase.STOPPED})
 _BECOMES: Mapping[type[Action], Phase] = {
     Drain: Phase.DRAINING,
     CancelDrain: Phase.IN_SERVICE,
     Register: Phase.IN_SERVICE,
+    Stop: Phase.STOPPED,
     Wake: Phase.PENDING,
 }
 
@@ -76,22 +80,32 @@ def carry_out(scene: Scene, plan: Plan) -> Scene:
     """Take every step of a plan, each with success. What is launched boots until the test says that it is there."""
     members = {member.name: member for member in scene.members}
     outcomes: list[Outcome] = []
+    pool: dict[str, datetime] = {}
     for action in plan.actions:
         brought: tuple[str, ...] = ()
         if isinstance(action, Launch):
             fresh = tuple(_launched(action, len(members), scene.now, set(members)))
             members |= {member.name: member for member in fresh}
             brought = tuple(member.name for member in fresh)
+            pool |= dict.fromkeys(brought, scene.now) if action.pool else {}
         elif isinstance(action, Terminate):
             del members[action.instance_id]
-        elif isinstance(action, Deregister):
-            members[action.instance_id] = replace(members[action.instance_id], parked=True)
         else:  # nothing is ever forgotten here: a node that is ended takes its servers along
-            phase = _BECOMES[type(action)]
-            members[action.subject] = replace(members[action.subject], phase=phase, parked=False)
+            members[action.subject] = _changed(members[action.subject], action, scene.now)
         outcomes.append(Outcome(action, Done(brought)))
     memory = settle(intend(scene.memory, plan, scene.now), outcomes, scene.now)
-    return replace(scene, members=tuple(members.values()), memory=replace(memory, launches=()))
+    memory = replace(memory, launches=(), pool={**memory.pool, **pool})
+    return replace(scene, members=tuple(members.values()), memory=memory)
+
+
+def _changed(member: Member, action: Action, now: datetime) -> Member:
+    """Return a member after a step on it. Who is on the way into the warm pool runs already when it is to serve."""
+    if isinstance(action, Deregister):
+        return replace(member, parked=True)
+    if isinstance(action, Wake) and member.phase is Phase.FILLING:
+        return replace(member, phase=Phase.BOOTING if member.launched else Phase.JOINED)
+    launched_at = now if isinstance(action, Wake) else member.launched_at
+    return replace(member, phase=_BECOMES[type(action)], parked=False, launched_at=launched_at)
 
 
 def _launched(action: Launch, number: int, now: datetime, taken: set[str]) -> Iterator[Member]:
@@ -100,7 +114,8 @@ def _launched(action: Launch, number: int, now: datetime, taken: set[str]) -> It
             number += 1
         taken.add(f"n{number + 1}")
         told = NodeTold(type=action.spec.instance_type, spot=action.spec.spot)
-        yield Member(f"n{number + 1}", told, Phase.BOOTING, now, action.subnet)
+        phase = Phase.FILLING if action.pool else Phase.BOOTING
+        yield Member(f"n{number + 1}", told, phase, now, action.subnet, launched=True)
 
 
 def _by_key(signals: Mapping[str, SignalTold], policy: Policy) -> dict[str, SignalTold]:
@@ -140,7 +155,9 @@ def _remembered(
     admitted = {m.name: m.launched_at for m in members if m.phase in _ADMITTED and m.name not in before}
     suspects = {m.name: now - policy.join.lost_after for m in members if m.phase is Phase.LOST}
     drains = {m.name: memory.drains.get(m.name) or _drain(m, policy, now) for m in members if m.phase in LEAVING}
-    return replace(memory, admitted={**memory.admitted, **admitted}, suspects=suspects, drains=drains)
+    pool = {m.name: now for m in members if m.phase in _APART and policy.launch.warm_pool.stopped}
+    admitted, pool = {**memory.admitted, **admitted}, {**pool, **memory.pool}
+    return replace(memory, admitted=admitted, suspects=suspects, drains=drains, pool=pool)
 
 
 def _drain(member: Member, policy: Policy, now: datetime) -> DrainRecord:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoscaler.model.decision import Direction, Reason
-from autoscaler.model.plan import Action, CancelDrain, Drain, Launch, Terminate
+from autoscaler.model.plan import Action, CancelDrain, Drain, Ending, Launch, Stop, Terminate, Wake
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Node
 from autoscaler.policy.document import Path
@@ -38,8 +38,8 @@ def _named(expected: Expectation, key: str) -> tuple[str, ...]:
     """Return the nodes that an expectation names: one of a node that is not there would always, or never, hold."""
     if key == "not_drains":
         return expected.not_drains
-    wish = {"drains": expected.drains, "takes_back": expected.takes_back, "ends": expected.ends}.get(key)
-    return (wish and wish.names) or ()
+    wish = getattr(expected, key)
+    return (wish.names or ()) if isinstance(wish, Names) else ()
 
 
 _Pair = tuple[str, str] | None
@@ -80,9 +80,9 @@ def _subjects(report: CycleReport, kind: type[Action]) -> list[str]:
     return [action.subject for action in actions if action.why != "drain_unfinished"]
 
 
-def _launched(report: CycleReport, *, spot: bool = False) -> int:
+def _launched(report: CycleReport, *, spot: bool = False, pool: bool = False) -> int:
     launches = [action for action in report.plan.actions if isinstance(action, Launch)]
-    return sum(action.count for action in launches if action.spec.spot or not spot)
+    return sum(action.count for action in launches if action.pool is pool and (action.spec.spot or not spot))
 
 
 _COMPARISONS: Mapping[str, Callable[[Expectation, CycleReport], _Pair]] = {
@@ -94,9 +94,12 @@ _COMPARISONS: Mapping[str, Callable[[Expectation, CycleReport], _Pair]] = {
     "refusals": lambda wish, report: _codes(wish.refusals, report.plan.refusals),
     "launches": lambda wish, report: _number(wish.launches, _launched(report)),
     "spot_launches": lambda wish, report: _number(wish.spot_launches, _launched(report, spot=True)),
+    "pool_launches": lambda wish, report: _number(wish.pool_launches, _launched(report, pool=True)),
     "drains": lambda wish, report: _nodes(wish.drains, _subjects(report, Drain)),
     "not_drains": lambda wish, report: _none_of(wish.not_drains, _subjects(report, Drain)),
     "takes_back": lambda wish, report: _nodes(wish.takes_back, _subjects(report, CancelDrain)),
+    "wakes": lambda wish, report: _nodes(wish.wakes, _subjects(report, Wake)),
+    "stops": lambda wish, report: _nodes(wish.stops, _subjects(report, Stop)),
     "ends": lambda wish, report: _nodes(wish.ends, _subjects(report, Terminate)),
 }
 """Every key of `Expectation`, in the order in which its differences are shown."""
@@ -158,6 +161,6 @@ _NEVERS: Mapping[str, _Sight] = {
     "drain_of_publisher": _took(Drain, lambda node: node.publishers != 0),
     "drain_of_viewer": _took(Drain, lambda node: node.sessions != 0),
     "terminate": _took(Terminate),
-    "terminate_in_use": _took(Terminate, lambda node: not node.empty),
+    "terminate_in_use": _took(Ending, lambda node: not node.empty),
     "out_of_bounds": _out_of_bounds,
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autoscaler.model.decision import LEAVING, Decision, Phase
-from autoscaler.model.plan import Action, Drain, NodeAction, Terminate
+from autoscaler.model.plan import Action, Drain, Ending, NodeAction, Stop, Terminate
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Node
 from autoscaler.plan.removal import rank, removable
@@ -18,6 +18,7 @@ _ELSEWHERE = {
     Phase.STOPPED: "it is stopped",
     Phase.PENDING: "it is starting",
     Phase.BOOTING: "it is booting",
+    Phase.FILLING: "it is on its way into the warm pool",
     Phase.JOINED: "it joined and is not in service yet",
     Phase.DRAINING: "it is draining already",
     Phase.DRAINED: "it is drained already",
@@ -29,7 +30,7 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class NodeChoice:
-    """One node's part. `chosen`: the plan began to drain it, or ended it."""
+    """One node's part. `chosen`: the plan began to drain it, or stopped or ended it."""
 
     instance_id: str
     phase: Phase
@@ -76,7 +77,7 @@ def choices(report: CycleReport) -> Iterator[NodeChoice]:
             yield NodeChoice(node.instance_id, phase, node.instance_id in line.drained, line.why(node))
         elif phase is not None:  # without a list of instances there are no phases
             step = line.steps.get(node.instance_id)
-            yield NodeChoice(node.instance_id, phase, isinstance(step, Terminate), line.why_elsewhere(node, phase))
+            yield NodeChoice(node.instance_id, phase, isinstance(step, Ending), line.why_elsewhere(node, phase))
 
 
 class _Line:
@@ -113,7 +114,7 @@ class _Line:
             words.append(f"with {_counted(node.sessions, 'session')} and {_counted(node.publishers, 'publisher')}")
         if step := self.steps.get(node.instance_id):
             words.append(f"and planned was {type(step).__name__} ({step.why})")
-        if struck := self._struck(Terminate, node):
+        if struck := self._struck(Terminate, node) or self._struck(Stop, node):
             words.append(f"and its end was refused: {struck}")
         return ", ".join(words)
 

@@ -183,9 +183,12 @@ class Expectation(Record):
     refusals: Annotated[tuple[RefusalCode, ...], FromList] | None = None
     launches: Count | None = None
     spot_launches: Count | None = None
+    pool_launches: Count | None = None
     drains: NamesTold | None = None
     not_drains: Annotated[tuple[Name, ...], FromList] = ()
     takes_back: NamesTold | None = None
+    wakes: NamesTold | None = None
+    stops: NamesTold | None = None
     ends: NamesTold | None = None
 
     @cross_check

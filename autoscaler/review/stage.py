@@ -52,8 +52,10 @@ _STATUS = {
     Phase.DRAINED: ServerStatus.MAINT,
     Phase.LOST: ServerStatus.DOWN,
 }
-_ANSWERS = {Phase.JOINED: True, Phase.BOOTING: False, Phase.FAILED_TO_JOIN: False, Phase.LOST: False}
-_BEATING = frozenset({Phase.IN_SERVICE, Phase.JOINED, *LEAVING})
+_ANSWERS = {
+    Phase.JOINED: True, Phase.FILLING: True, Phase.BOOTING: False, Phase.FAILED_TO_JOIN: False, Phase.LOST: False,
+}  # fmt: skip
+_BEATING = frozenset({Phase.IN_SERVICE, Phase.JOINED, Phase.FILLING, *LEAVING})
 _LONG_SILENT = timedelta(hours=1)
 _OLD = timedelta(days=365)
 
@@ -63,7 +65,10 @@ _SIGNALS_ONLY = frozenset({"ams"})
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One node of the scene. `parked`: holders of its cookie were moved away already."""
+    """One node of the scene. `parked`: holders of its cookie were moved away already.
+
+    `launched`: by the plan, and nobody told since that it joined.
+    """
 
     name: str
     told: NodeTold
@@ -71,6 +76,7 @@ class Member:
     launched_at: datetime
     subnet: str
     parked: bool = False
+    launched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +178,9 @@ def _fact(source: str, member: Member) -> float | Missing | None:
 
 def _node(number: int, scene: Scene, blind: Mapping[str, Gap]) -> Node:
     member = scene.members[number]
-    beat = scene.now if member.phase in _BEATING else scene.now - _LONG_SILENT
-    heartbeat = Heartbeat(beat) if member.phase in _BEATING or member.phase is Phase.LOST else None
+    beating = member.phase in _BEATING and not member.launched
+    beat = scene.now if beating else scene.now - _LONG_SILENT
+    heartbeat = Heartbeat(beat) if beating or member.phase is Phase.LOST else None
     return Node(
         instance=Instance(
             instance_id=member.name,

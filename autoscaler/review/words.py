@@ -39,7 +39,7 @@ NEVERS = {
     "drain_of_publisher": "no node is set to drain that somebody publishes on, or may",
     "drain_of_viewer": "no node is set to drain that has sessions, or may have",
     "terminate": "no node is ended",
-    "terminate_in_use": "no node is ended that somebody is on, or may be",
+    "terminate_in_use": "no node is stopped or ended that somebody is on, or may be",
     "out_of_bounds": "the desired size never leaves the policy's bounds",
 }
 """What a test can rule out, and what that means."""

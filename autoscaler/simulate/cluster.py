@@ -27,7 +27,9 @@ _TOLD = timedelta(minutes=1)
 """How long refusals are kept: what `ams.node.refusals` counts."""
 
 LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
-"""What is paid for."""
+"""What is paid for as a node; of one that is stopped, only the disk."""
+
+_ENDED = frozenset({InstanceState.STOPPED, InstanceState.TERMINATED})
 
 
 @dataclass(slots=True)
@@ -101,14 +103,15 @@ class Cluster:
     def reap(self) -> Incidents:
         """Notice who was ended since the step: whoever was on it is cut, and comes back in the next step."""
         incidents = Incidents()
-        gone = [key for key, node in self.world.nodes.items() if node.instance.state is InstanceState.TERMINATED]
-        for key in gone:
+        ended = {key: node for key, node in self.world.nodes.items() if node.instance.state in _ENDED}
+        for key, node in ended.items():
             life = self.lives.pop(key, None)
             if life is not None:
                 incidents.viewers_cut += life.viewers.present
                 incidents.publishers_cut += life.publishers.present
                 self._scatter(life, cut=True)
-            del self.world.nodes[key]
+            if node.instance.state is InstanceState.TERMINATED:
+                del self.world.nodes[key]
         self.world.writes.clear()
         return incidents
 
@@ -162,9 +165,10 @@ class Cluster:
 
     @property
     def price(self) -> float:
-        """What an hour of all nodes costs."""
-        nodes = self.world.nodes.values()
-        return sum(self._spec.size(n.instance.instance_type).price for n in nodes if n.instance.state in LIVING)
+        """What an hour of all nodes costs, the stopped ones included."""
+        instances = [node.instance for node in self.world.nodes.values()]
+        sizes = [(self._spec.size(instance.instance_type), instance.state in LIVING) for instance in instances]
+        return sum(size.price if lives else size.stopped_price for size, lives in sizes)
 
     @property
     def needed(self) -> int:
@@ -185,6 +189,8 @@ class Cluster:
 
     def _boot(self) -> None:
         for key, node in self.world.nodes.items():
+            if node.instance.state in _ENDED:
+                continue
             life = self.lives.get(key)
             if life is None:
                 life = self.lives[key] = self._born(node)
@@ -196,7 +202,9 @@ class Cluster:
 
     def _born(self, node: SimulatedNode) -> Life:
         fails = self._random.random() * 100 < self._spec.failed_joins
-        took = self._spec.boot.seconds(min(max(self._random.random(), 0.001), 0.999))
+        took = (self._spec.wake if node.woken else self._spec.boot).seconds(
+            min(max(self._random.random(), 0.001), 0.999)
+        )
         return Life(None if fails else self._elapsed_s + took, *self._full(node.instance.instance_type))
 
     def _full(self, instance_type: str) -> tuple[float, float]:
@@ -265,8 +273,8 @@ class Cluster:
         """Write what MongoDB and HAProxy would say now."""
         world, spec = self.world, self._spec
         by_ip: dict[str, int] = {}
-        for key, node in world.nodes.items():
-            life = self.lives[key]
+        for key, life in self.lives.items():
+            node = world.nodes[key]
             node.publishers = life.publishers.present
             by_ip[node.instance.ip] = life.viewers.present + life.publishers.present
             if node.answers and key not in world.frozen:
@@ -277,20 +285,3 @@ class Cluster:
             if server.sessions != sessions:
                 world.servers[place] = replace(server, sessions=sessions)
         world.viewers = {"webrtc": self.present[0]}
-
-
-def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
-    """Put the group's slots and its first nodes, in service since long ago, into an empty world."""
-    most = max(policy.bounds.max, *(rule.schedule.max or 0 for rule in policy.scale if rule.schedule), 0)
-    room = most + max(1, most // 10)
-    for endpoint in policy.endpoints:
-        world.add_slots(endpoint.backend, room, policy.slots)
-    launched, world.now = world.now, world.now - timedelta(days=1)
-    for number in range(1, nodes + 1):
-        kind = next(iter(policy.launch.types), "") or next(iter(spec.types), "c5.xlarge")
-        subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
-        node = world.add_node(policy.group, subnet=subnet, instance_type=kind)
-        node.answers = True
-        for endpoint in policy.endpoints:
-            world.serve(node, endpoint.backend, f"{policy.slots}{number}", port=endpoint.port)
-    world.now = launched

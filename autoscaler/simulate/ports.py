@@ -84,8 +84,14 @@ class SimulatedFleet:
         if node is None or node.instance.state is InstanceState.TERMINATED:
             raise ActionError("ec2_not_found", f"there is no instance {instance_id} any more", retryable=False)
         self._write(f"wake {instance_id}")
-        if node.instance.state is InstanceState.STOPPED:
-            node.instance = replace(node.instance, state=InstanceState.PENDING, launched_at=self.world.now)
+        self.world.wake(node)
+
+    def stop(self, instance_id: str) -> None:
+        """Stop an instance; one that is gone has stopped."""
+        node = self.world.owned(instance_id)
+        self._write(f"stop {instance_id}")
+        if node is not None:
+            self.world.stop(node)
 
     def terminate(self, instance_id: str) -> None:
         """End an instance at once, with everything on it."""

@@ -12,12 +12,14 @@ from autoscaler.cycle.cycle import run_cycle
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.model.plan import Action, Outcome
 from autoscaler.model.report import CycleReport
+from autoscaler.model.snapshot import InstanceState
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
-from autoscaler.simulate.cluster import Cluster, Incidents, begin
+from autoscaler.simulate.cluster import Cluster, Incidents
 from autoscaler.simulate.crowd import Visit, last_step
 from autoscaler.simulate.events import befall
 from autoscaler.simulate.media import SimulatedRefusals
+from autoscaler.simulate.opening import begin
 from autoscaler.simulate.oracle import Oracle
 from autoscaler.simulate.ports import (
     SimulatedClock,
@@ -147,8 +149,11 @@ def _build(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: t
         history=history, bookings=SimulatedBookings(world), refusals=SimulatedRefusals(world),
     )  # fmt: skip
     store = SimulatedMemoryStore()
-    admitted = {key: node.instance.launched_at for key, node in world.nodes.items()}
-    store.save(policy.group, replace(store.load(policy.group), admitted=admitted, looked_at=traffic.begin - step))
+    since = {key: node.instance.launched_at for key, node in world.nodes.items()}
+    pool = {key: at for key, at in since.items() if world.nodes[key].instance.state is InstanceState.STOPPED}
+    admitted = {key: at for key, at in since.items() if key not in pool}
+    memory = replace(store.load(policy.group), admitted=admitted, pool=pool, looked_at=traffic.begin - step)
+    store.save(policy.group, memory)
     hands = Hands(fleet, SimulatedProxyControl(world), store, Silent(), history)
     return Stage(policy, spec, world, cluster, senses, hands)
 

@@ -27,10 +27,13 @@ class TypeSpec(Record):
         default=None, description="so many publishers alone take all of its CPU; 5 a vCPU when left out"
     )
     price: Annotated[Number, Field(ge=0)] = Field(default=0.0, description="of an hour, in any currency")
+    stopped_price: Annotated[Number, Field(ge=0)] = Field(
+        default=0.0, description="of an hour of a stopped one, which pays for its disk alone"
+    )
 
 
 class BootSpec(Record):
-    """How long a node takes from launch to membership: log-normal, by its median and its 95th percentile."""
+    """How long a node takes from its start to membership: log-normal, by its median and its 95th percentile."""
 
     median: Duration = Field(default=timedelta(seconds=90), description="half of the boots take no longer")
     p95: Duration = Field(default=timedelta(seconds=120), description="nineteen of twenty take no longer")
@@ -55,6 +58,10 @@ class WorldSpec(Record):
         default={}, description="instance types; one that is not here is like a machine of 4 vCPUs without a price"
     )
     boot: BootSpec = Field(default=BootSpec(), description="how long nodes take to come")
+    wake: BootSpec = Field(
+        default=BootSpec(median=timedelta(seconds=30), p95=timedelta(seconds=45)),
+        description="how long nodes of a warm pool take to come: they joined the cluster before",
+    )
     failed_joins: Percent = Field(default=0.0, ge=0, le=100, description="so many launches never join the cluster")
     idle_cpu: Percent = Field(default=3.0, ge=0, le=100, description="CPU of a node on which nobody is")
     refuse_cpu: Percent = Field(

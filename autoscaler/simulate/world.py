@@ -23,7 +23,7 @@ Place = tuple[str, str, str]
 
 @dataclass
 class SimulatedNode:
-    """An instance with what EC2 does not know: whose it is, and what runs on it."""
+    """An instance with what EC2 does not know: whose it is, and what runs on it. `woken`: it was stopped before."""
 
     instance: Instance
     group: str
@@ -32,6 +32,7 @@ class SimulatedNode:
     publishers: int = 0
     answers: bool = False
     resources: Resources | None = None
+    woken: bool = False
 
 
 @dataclass
@@ -147,6 +148,29 @@ class World:
             node.instance = replace(node.instance, spot=action.spec.spot)
         self.launches[action.token] = tuple(node.instance.instance_id for node in launched)
         return self.launches[action.token]
+
+    def wake(self, node: SimulatedNode) -> None:
+        """Start a stopped instance as EC2 does: it needs capacity again, and its launch time is of now."""
+        subnet = node.instance.subnet
+        if node.instance.state is not InstanceState.STOPPED:
+            return
+        if self.capacity.get(subnet, 1) < 1:
+            raise StockOut(f"no capacity in {subnet}")
+        if subnet in self.capacity:
+            self.capacity[subnet] -= 1
+        node.instance = replace(node.instance, state=InstanceState.PENDING, launched_at=self.now)
+        node.woken = True
+
+    def stop(self, node: SimulatedNode) -> None:
+        """Stop an instance at once, with everything on it. Its address stays, and its row in MongoDB."""
+        if node.instance.spot:
+            raise ActionError("ec2_rejected", "a one-time spot instance cannot be stopped", retryable=False)
+        if node.instance.state not in {InstanceState.PENDING, InstanceState.RUNNING}:
+            return
+        if node.instance.subnet in self.capacity:
+            self.capacity[node.instance.subnet] += 1
+        node.instance = replace(node.instance, state=InstanceState.STOPPED)
+        node.publishers, node.answers = 0, False
 
     def owned(self, instance_id: str) -> SimulatedNode | None:
         """Find an instance that we may stop; None when it is gone."""

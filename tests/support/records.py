@@ -7,7 +7,17 @@ from typing import Any
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.decision import Decision, Direction, Phase, Reason, Verdict
-from autoscaler.model.memory import Counted, DrainRecord, LaunchRecord, Memory, Past, Recommendation, ScaleEvent, Window
+from autoscaler.model.memory import (
+    Counted,
+    DrainRecord,
+    LaunchRecord,
+    Memory,
+    Past,
+    Recommendation,
+    ScaleEvent,
+    WakeRecord,
+    Window,
+)
 from autoscaler.model.plan import (
     Action,
     CancelDrain,
@@ -23,6 +33,7 @@ from autoscaler.model.plan import (
     Plan,
     Register,
     Skipped,
+    Stop,
     Terminate,
     Wake,
 )
@@ -52,11 +63,12 @@ _NODE: dict[str, Any] = {"token": "edge-1", "why": "scale_in", "instance_id": "i
 _PLACE: dict[str, Any] = {"slot": "slot1", "endpoints": ENDPOINTS}
 ACTIONS: tuple[Action, ...] = (
     CancelDrain(**_NODE, **_PLACE),
-    Wake(**_NODE),
+    Wake(**_NODE, instance_type="c5.xlarge", subnet="a"),
     Launch(token="edge-2", why="scale_out", group="edge", spec=LaunchSpec(launch_template="ams"), subnet="a", count=2),
     Register(**_NODE, **_PLACE),
     Drain(**_NODE, endpoints=ENDPOINTS),
     Deregister(**_NODE, endpoints=ENDPOINTS),
+    Stop(**_NODE, endpoints=ENDPOINTS),
     Terminate(**_NODE, endpoints=ENDPOINTS),
     Forget(token="edge-3", why="gone", ip="10.0.0.9", **_PLACE),
 )
@@ -71,9 +83,13 @@ MEMORY = Memory(
     launches=(
         LaunchRecord("t", "a", "c5.xlarge", 2, NOW),
         LaunchRecord("u", "b", "c5.xlarge", 1, NOW, ("i-5",), spot=True),
+        LaunchRecord("v", "b", "c5.xlarge", 1, NOW, pool=True),
     ),
     stock_outs={"c5.xlarge/subnet-a": NOW},
     counters={"lb1 42 1767225600": Counted(NOW, {"edge_backend_http/slot1 10.0.0.1:5080": {"bytes_out": 2**40}})},
+    pool={"i-6": NOW, "i-7": NOW},
+    wakes={"i-6": WakeRecord(NOW), "i-7": WakeRecord(NOW, failed=True)},
+    no_stops_until=NOW,
     windows={"mongodb.node.cpu_percent:/1m": Window(NOW, {"i-1": Past(NOW, NOW, (37.5, 0.0), (1, 0))})},
 )
 

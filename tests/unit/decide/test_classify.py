@@ -37,7 +37,7 @@ def phase(subject: Node, memory: Memory | None = None) -> Phase:
     ("facts", "expected"),
     [
         ({"state": InstanceState.PENDING}, Phase.PENDING),
-        ({"state": InstanceState.STOPPING}, Phase.TERMINATING),
+        ({"state": InstanceState.STOPPING}, Phase.STOPPED),
         ({"state": InstanceState.STOPPED}, Phase.STOPPED),
         ({"state": InstanceState.SHUTTING_DOWN}, Phase.TERMINATING),
         ({"state": InstanceState.TERMINATED}, Phase.TERMINATING),

@@ -1,0 +1,129 @@
+"""The warm pool: what is stopped instead of ended, what fills it, and what is too much, too old or broken in it.
+
+A pool costs little while it sleeps, and is no capacity. So nothing here ever waits for it, or gives way to it: whoever
+is on the way into the pool serves at once when nodes are wanted, and what is launched counts against `max`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from autoscaler.decide.classify import joined, unseen
+from autoscaler.decide.floors import bounds_now, surge
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Decision, Phase
+from autoscaler.model.plan import Action, Ending, Launch, Stop, Terminate, Wake
+from autoscaler.model.snapshot import InstanceState, Node
+from autoscaler.plan.guard import instances
+from autoscaler.plan.supply import launches
+from autoscaler.plan.tokens import token
+
+
+def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozenset[str]:
+    """Choose the drained nodes to stop instead of ending them: as many as the pool has room for."""
+    if not _may_stop(view):
+        return frozenset()
+    pool = _Pool(decision, view, staying)
+    room = max(0, view.policy.launch.warm_pool.stopped - pool.fresh - pool.coming)
+    drained = [node for node in pool.of(Phase.DRAINED) if _fits(node, view)]
+    return frozenset(node.instance_id for node in drained[:room])
+
+
+def tend(decision: Decision, view: View, additions: Sequence[Action], kept: int) -> Iterator[Action]:
+    """Stop what joined for the pool, end what is too much in it, and launch what it lacks.
+
+    `additions` is what the group itself gets in this cycle, and `kept` counts the drained nodes that are stopped.
+    """
+    pool = _Pool(decision, view, {action.instance_id for action in additions if isinstance(action, Wake)})
+    for node in pool.of(Phase.FILLING):
+        if not _may_stop(view):
+            yield _end(Terminate, "pool_surplus", node, view)
+        elif joined(node, view.now):
+            yield _end(Stop, "pool_joined", node, view)
+    wanted = sum(action.count for action in additions if isinstance(action, Launch))
+    yield from _weed(pool, view, wanted - _room(decision, view))
+    if _may_stop(view) and decision.desired <= decision.current:
+        yield from _fill(pool, decision, view, kept)
+
+
+def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
+    """End stopped nodes that do not start, and those beyond the pool's size, the least fit first.
+
+    `crowded`: so many of them leave no room below `max` for nodes that are to serve.
+    """
+    ours = [node for node in pool.asleep if node.instance_id in view.memory.pool]
+    broken = [node for node in ours if _broken(node, view)]
+    rest = sorted((node for node in ours if node not in broken), key=lambda node: _fitness(node, view))
+    excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
+    yield from (_end(Terminate, "wake_failed", node, view) for node in broken)
+    for node in rest[: max(0, excess, crowded - len(broken))]:
+        yield _end(Terminate, "pool_surplus", node, view)
+
+
+def _fill(pool: _Pool, decision: Decision, view: View, kept: int) -> Iterator[Action]:
+    """Launch what the pool lacks, no more at a time than the surge, and none that `max` would not let start."""
+    bounds = bounds_now(view)
+    size = min(view.policy.launch.warm_pool.stopped, bounds.max - decision.desired)
+    missing = size - pool.fresh - pool.coming - kept
+    count = min(missing, surge(bounds) - pool.coming, _room(decision, view))
+    if count > 0:
+        yield from launches(count, view, room=0, pool=True)
+
+
+class _Pool:
+    """The nodes beside the group's capacity, without those that serve from now on.
+
+    `fresh` counts those that are stopped and would start, and are what the policy launches now.
+    """
+
+    def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
+        self._nodes = [node for node in view.snapshot.nodes if node.instance_id not in staying]
+        self._phases = decision.phases
+        self.asleep = [node for node in self.of(Phase.STOPPED) if node.instance.state is InstanceState.STOPPED]
+        stopped = self.of(Phase.STOPPED)
+        self.fresh = sum(_fits(node, view) and not _broken(node, view) for node in stopped)
+        self.coming = len(self.of(Phase.FILLING)) + len(unseen(view, pool=True))
+
+    def of(self, phase: Phase) -> list[Node]:
+        return [node for node in self._nodes if self._phases[node.instance_id] is phase]
+
+
+def _may_stop(view: View) -> bool:
+    until = view.memory.no_stops_until
+    return view.policy.launch.warm_pool.stopped > 0 and (until is None or view.now >= until)
+
+
+def _room(decision: Decision, view: View) -> int:
+    bounds = bounds_now(view)
+    return bounds.max + surge(bounds) - instances(decision, view)
+
+
+def _fits(node: Node, view: View) -> bool:
+    """Whether the node can be stopped, and is what would be launched now: of a type and a subnet, and not too old."""
+    rules, instance = view.policy.launch, node.instance
+    return (
+        not instance.spot
+        and (not rules.types or instance.instance_type in rules.types)
+        and instance.subnet in rules.subnets
+        and view.now - instance.launched_at < rules.warm_pool.max_age
+    )
+
+
+def _fitness(node: Node, view: View) -> tuple[object, ...]:
+    return _fits(node, view), node.instance.launched_at, node.instance_id
+
+
+def _broken(node: Node, view: View) -> bool:
+    """Whether a stopped node was started and stopped again by itself; while EC2 may only lag behind it is pending."""
+    wake = view.memory.wakes.get(node.instance_id)
+    return wake is not None and not wake.failed
+
+
+def _end(step: type[Ending], why: str, node: Node, view: View) -> Ending:
+    return step(
+        token=token(view, "stop" if step is Stop else "end", node.instance_id),
+        why=why,
+        instance_id=node.instance_id,
+        ip=node.instance.ip,
+        endpoints=view.policy.endpoints,
+    )

@@ -1,0 +1,55 @@
+"""Which nodes of the warm pool serve when nodes are wanted, the soonest first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from autoscaler.decide.capacity import offering
+from autoscaler.decide.classify import joined
+from autoscaler.decide.view import View
+from autoscaler.model.decision import Decision, Phase
+from autoscaler.model.plan import Wake
+from autoscaler.model.snapshot import InstanceState, Node
+from autoscaler.plan.tokens import token
+
+WAKE_RETRY = timedelta(minutes=3)
+"""How long a node that EC2 refused to start is left alone: what is wanted is launched meanwhile."""
+
+
+def wakes(decision: Decision, view: View, most: int) -> list[Wake]:
+    """Tell up to `most` nodes to serve: those that joined, then those that are stopped, then those that still boot."""
+    ready = [(_rank(node, decision, view), node) for node in view.snapshot.nodes]
+    line = sorted(
+        ((rank, node) for rank, node in ready if rank is not None),
+        key=lambda each: (each[0], each[1].instance.launched_at, each[1].instance_id),
+    )
+    return [_wake(node, view) for _, node in line[: max(0, most)]]
+
+
+def _rank(node: Node, decision: Decision, view: View) -> int | None:
+    """Return how soon a node would serve, 0 being at once; None when it is not the pool's, or would not start."""
+    phase = decision.phases[node.instance_id]
+    if phase is Phase.FILLING:
+        return 0 if joined(node, view.now) and node.instance.state is InstanceState.RUNNING else 2
+    return 1 if phase is Phase.STOPPED and _starts(node, view) else None
+
+
+def _starts(node: Node, view: View) -> bool:
+    """Whether a stopped node would start, as far as is known. What still stops cannot."""
+    instance, wake = node.instance, view.memory.wakes.get(node.instance_id)
+    if instance.state is not InstanceState.STOPPED:
+        return False
+    if offering(instance.instance_type, instance.subnet, spot=False) in view.memory.stock_outs:
+        return False
+    return wake is None or (wake.failed and view.now - wake.at >= WAKE_RETRY)
+
+
+def _wake(node: Node, view: View) -> Wake:
+    return Wake(
+        token=token(view, "wake", node.instance_id),
+        why="below_desired",
+        instance_id=node.instance_id,
+        ip=node.instance.ip,
+        instance_type=node.instance.instance_type,
+        subnet=node.instance.subnet,
+    )

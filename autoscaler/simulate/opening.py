@@ -1,0 +1,32 @@
+"""How a made-up cluster stands when its trace begins: it was there for long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.world import SimulatedNode, World
+
+
+def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
+    """Put the group's slots, its first nodes, in service since long ago, and its warm pool into an empty world."""
+    most = max(policy.bounds.max, *(rule.schedule.max or 0 for rule in policy.scale if rule.schedule), 0)
+    room = most + max(1, most // 10)
+    for endpoint in policy.endpoints:
+        world.add_slots(endpoint.backend, room, policy.slots)
+    launched, world.now = world.now, world.now - timedelta(days=1)
+    for number in range(1, nodes + 1):
+        node = _node(number, policy, spec, world)
+        node.answers = True
+        for endpoint in policy.endpoints:
+            world.serve(node, endpoint.backend, f"{policy.slots}{number}", port=endpoint.port)
+    world.now = launched
+    for number in range(min(policy.launch.warm_pool.stopped, policy.bounds.max - nodes)):
+        world.stop(_node(nodes + number + 1, policy, spec, world))
+
+
+def _node(number: int, policy: Policy, spec: WorldSpec, world: World) -> SimulatedNode:
+    kind = next(iter(policy.launch.types), "") or next(iter(spec.types), "c5.xlarge")
+    subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
+    return world.add_node(policy.group, subnet=subnet, instance_type=kind)
