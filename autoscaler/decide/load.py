@@ -52,7 +52,7 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)
     shrinking = growing
-    if any(member.cold for member in roster.in_service):  # what is a boot's own may still be somebody's: it stays
+    if any(cold for _, _, cold in roster.in_service):  # what is a boot's own may still be somebody's: it stays
         values, silent, _ = _heard(roster.in_service, samples, signal, oldest)
         shrinking = _filled(signal, values, silent)
     shrinking += _total(coming_back)
@@ -70,16 +70,17 @@ def _heard(
     values: list[_Part] = []
     silent: list[_Part] = []
     missing: list[str] = []
-    for member in members:
-        sample = samples.get(member.instance_id)
-        most = cap if member.cold else inf
+    find, summed = samples.get, is_sum(signal)
+    for instance_id, weight, cold in members:
+        sample = find(instance_id)
         if sample is None or sample.at < oldest:
-            silent.append((most, member.weight))
-            missing.append(member.instance_id)
+            silent.append((cap if cold else inf, weight))
+            missing.append(instance_id)
             continue
         if sample.partial:
-            missing.append(member.instance_id)
-        values.append((min(_each(signal, sample.value, member.weight), most), member.weight))
+            missing.append(instance_id)
+        each = sample.value / weight if summed else sample.value
+        values.append((min(each, cap) if cold else each, weight))
     return values, silent, missing
 
 
@@ -88,7 +89,7 @@ def _each(signal: Signal, value: float, weight: float) -> float:
 
 
 def _total(parts: Iterable[_Part]) -> float:
-    return sum(each * weight for each, weight in parts)
+    return sum([each * weight for each, weight in parts])
 
 
 def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view: View) -> Load:

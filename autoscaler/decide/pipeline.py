@@ -80,13 +80,16 @@ def judge(rule: ScaleRule, view: View, roster: Roster) -> Judgement:
     if rule.step is not None:
         lowest = min((step.above for step in rule.step.steps if step.above is not None), default=inf)
         load = measure(signal, lowest, roster, view)
-        verdict = take_steps(rule.step, signal, load, roster, view)
-        return Judgement(replace(verdict, group=rule.group or ""), breaches(rule.step, signal, load, view))
+        since = breaches(rule.step, signal, load, view)
+        return Judgement(_of(rule, take_steps(rule.step, signal, load, roster, since, view.now)), since)
     if rule.target_tracking is None:
         raise AssertionError(rule)  # the policy's own check let it pass
     load = measure(signal, rule.target_tracking.per_node, roster, view)
-    verdict = track_target(rule.target_tracking, signal, load, roster)
-    return Judgement(replace(verdict, group=rule.group or ""))
+    return Judgement(_of(rule, track_target(rule.target_tracking, signal, load, roster)))
+
+
+def _of(rule: ScaleRule, verdict: Verdict) -> Verdict:
+    return replace(verdict, group=rule.group) if rule.group else verdict
 
 
 def steady(proposal: Proposal, history: Sequence[Recommendation], view: View) -> Proposal:

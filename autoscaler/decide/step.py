@@ -9,7 +9,6 @@ and that is not now. Were it silent there, and cautious below, more load could m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from math import ceil
 
@@ -23,8 +22,13 @@ from autoscaler.policy.signals import Assumption, Signal
 from autoscaler.policy.units import format_duration, format_number
 
 
-def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, view: View) -> Verdict:
-    """Say what the highest step that was held for long enough wants; additions go before removals."""
+def take_steps(
+    rule: StepScaling, signal: Signal, load: Load, roster: Roster, since: Mapping[str, datetime], now: datetime
+) -> Verdict:
+    """Say what the highest step that was held for long enough wants; additions go before removals.
+
+    `since` when each threshold is passed, as `breaches` has it.
+    """
     current = roster.current
     name = f"step:{rule.signal}"
     silence = unheard(name, signal, load, current)
@@ -33,20 +37,18 @@ def take_steps(rule: StepScaling, signal: Signal, load: Load, roster: Roster, vi
     value = load.growing if is_sum(signal) else load.level
     content = load.missing or any(step.remove for step in rule.steps)
     silent = Direction.HOLD if content else Direction.ABSTAIN
-    verdict = Verdict(name, silent, current, f"{rule.signal} is within every threshold", value, missing=load.missing)
-    since = breaches(rule, signal, load, view)
-    held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), view.now)]
+    if not since:
+        return Verdict(name, silent, current, f"{rule.signal} is within every threshold", value, missing=load.missing)
+    held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), now)]
     wanted = max((len(roster.in_service) + _amount(step.add, roster) for step in held if step.add), default=0)
     if wanted > current:
-        return replace(verdict, direction=Direction.OUT, desired=wanted, detail=_sentence(rule, value, held))
+        return Verdict(name, Direction.OUT, wanted, _sentence(rule, value, held), value, missing=load.missing)
     cut = max((_amount(step.remove, roster) for step in held if step.remove), default=0)
     if cut and not wanted:
-        return replace(
-            verdict, direction=Direction.IN, desired=max(0, current - cut), detail=_sentence(rule, value, held)
-        )
-    if since:
-        return replace(verdict, direction=Direction.HOLD, detail=f"{rule.signal} is beyond a threshold, and waits")
-    return verdict
+        left = max(0, current - cut)
+        return Verdict(name, Direction.IN, left, _sentence(rule, value, held), value, missing=load.missing)
+    detail = f"{rule.signal} is beyond a threshold, and waits"
+    return Verdict(name, Direction.HOLD, current, detail, value, missing=load.missing)
 
 
 def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mapping[str, datetime]:
@@ -57,11 +59,8 @@ def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mappi
     high = load.growing if is_sum(signal) else load.level
     low = load.shrinking if is_sum(signal) else load.shrinking / (load.members or 1.0)
     told = load.known or isinstance(signal.on_missing, Assumption)
-    return {
-        key: view.memory.breaches.get(key, view.now)
-        for key, step in ((_key(rule, step), step) for step in rule.steps)
-        if told and (_above(step, high) or (_below(step, low) and not load.missing))
-    }
+    passed = [step for step in rule.steps if told and (_above(step, high) or (_below(step, low) and not load.missing))]
+    return {key: view.memory.breaches.get(key, view.now) for key in (_key(rule, step) for step in passed)}
 
 
 def _above(step: Step, value: float) -> bool:

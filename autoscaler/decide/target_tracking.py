@@ -8,8 +8,6 @@ their capacity, in nodes of the policy's first type.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from autoscaler.decide.classify import Roster, rounded_up
 from autoscaler.decide.load import Load
 from autoscaler.decide.verdicts import unheard
@@ -24,32 +22,26 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
     Example: three nodes at 90 % against a target of 60 % carry 270 and want ceil(270 / 60) = 5. With two more already
     booting the ratio is 270 / 300 = 0.9, inside a tolerance of 10 %, and nothing more is launched.
     """
-    current, target = roster.current, rule.per_node
-    silence = unheard(f"target_tracking:{rule.signal}", signal, load, current)
+    name, current = f"target_tracking:{rule.signal}", roster.current
+    silence = unheard(name, signal, load, current)
     if silence:
         return silence
-    slack = rule.tolerance / 100
+    direction, desired, detail = _wish(rule, load, roster, current)
+    needed = rounded_up(load.growing / rule.per_node)
+    return Verdict(name, direction, desired, detail, load.growing, rule.per_node, load.missing, needed)
+
+
+def _wish(rule: TargetTracking, load: Load, roster: Roster, current: int) -> tuple[Direction, int, str]:
+    target, slack = rule.per_node, rule.tolerance / 100
     wished, carried = roster.nodes_for(load.growing / target), target * roster.capacity
-    verdict = Verdict(
-        rule=f"target_tracking:{rule.signal}",
-        direction=Direction.HOLD,
-        desired=current,
-        detail=f"{rule.signal} is inside the tolerance",
-        value=load.growing,
-        target=target,
-        missing=load.missing,
-        needed=rounded_up(load.growing / target),
-    )
     if wished > current and load.growing > carried * (1 + slack):
-        detail = _sentence(rule, load.growing, wished)
-        return replace(verdict, direction=Direction.OUT, desired=wished, detail=detail)
+        return Direction.OUT, wished, _sentence(rule, load.growing, wished)
     if load.missing:
-        return replace(verdict, detail=f"{rule.signal} is missing of {len(load.missing)} nodes")
+        return Direction.HOLD, current, f"{rule.signal} is missing of {len(load.missing)} nodes"
     wanted = roster.nodes_for(load.shrinking / target)
     if wanted < current and load.shrinking < carried * (1 - slack):
-        detail = _sentence(rule, load.shrinking, wanted)
-        return replace(verdict, direction=Direction.IN, desired=wanted, detail=detail)
-    return verdict
+        return Direction.IN, wanted, _sentence(rule, load.shrinking, wanted)
+    return Direction.HOLD, current, f"{rule.signal} is inside the tolerance"
 
 
 def _sentence(rule: TargetTracking, load: float, wanted: int) -> str:
