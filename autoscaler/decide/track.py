@@ -22,7 +22,8 @@ def track(view: View) -> Memory:
     running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
     nodes = {node.instance_id: node for node in running}
     admitted = _since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now)
-    apart = {node.instance_id for node in view.snapshot.nodes if node.instance_id not in admitted}
+    pool = {**_filling(view), **memory.pool}
+    apart = {node.instance_id for node in view.snapshot.nodes} - admitted.keys() if pool else frozenset[str]()
     return replace(
         memory,
         looked_at=now,
@@ -36,7 +37,7 @@ def track(view: View) -> Memory:
         events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
         counters=counted(view),
         windows=seen(view),
-        pool={key: at for key, at in {**_filling(view), **memory.pool}.items() if key in apart},
+        pool={key: at for key, at in pool.items() if key in apart},
         wakes={key: wake for key, wake in memory.wakes.items() if key in apart},
     )
 

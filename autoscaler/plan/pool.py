@@ -34,6 +34,8 @@ def tend(decision: Decision, view: View, additions: Sequence[Action], kept: int)
 
     `additions` is what the group itself gets in this cycle, and `kept` counts the drained nodes that are stopped.
     """
+    if not (view.policy.launch.warm_pool.stopped or view.memory.pool):
+        return
     pool = _Pool(decision, view, {action.instance_id for action in additions if isinstance(action, Wake)})
     for node in pool.of(Phase.FILLING):
         if not _may_stop(view):

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Makes this instance a node of an Ant Media Server cluster. Rendered by autoscaler; cloud-init runs it as root at the
-# first boot. A second run on a node that joined changes nothing. A node that cannot join must not serve: it would come
-# up standalone, take viewers and know none of the cluster's streams. So whatever goes wrong, the service is stopped and
-# disabled, the reason is on the console, and the exit code is not 0.
+# first boot, and at no later one: what those need stays on the disk. A second run on a node that joined changes nothing.
+# A node that cannot join must not serve: it would come up standalone, take viewers and know none of the cluster's
+# streams. So whatever goes wrong, the service is stopped and disabled, the reason is on the console, and the exit code
+# is not 0.
 #
 # Needs bash, coreutils, sed, grep, systemctl, and curl or python3; the aws CLI when the URI is a reference to a secret.
 # For sandboxes only: AMS_DIR, SYSTEMD_DIR, AWS_EC2_METADATA_SERVICE_ENDPOINT.
@@ -12,6 +13,7 @@ mongodb='mongodb://ams:s3cr%24t&more@mongo-1.internal:27017,mongo-2.internal:270
 secret_attempts=15
 ams=${AMS_DIR:-/usr/local/antmedia}
 drop_in=${SYSTEMD_DIR:-/etc/systemd/system}/antmedia.service.d/autoscaler.conf
+tmpfiles=${SYSTEMD_DIR:-/etc}/tmpfiles.d/autoscaler.conf
 imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
 imds=${imds%/}
 marker=$ams/conf/autoscaler-joined
@@ -110,6 +112,14 @@ write_drop_in() {
     systemctl daemon-reload
 }
 
+# A node that is stopped and started again comes up by itself, in the cluster, and joins anew. But stopping may take AMS
+# longer than systemd waits, and leave it .initialized without .closed (see below): so every boot removes both, before any
+# service starts ("!": at boot only. When the service restarts by itself, AMS may tidy up after its own crash).
+write_boot_rules() {
+  mkdir -p -- "${tmpfiles%/*}" &&
+    printf 'r! %s\n' "$ams/webapps/*/.initialized" "$ams/webapps/*/.closed" >"$tmpfiles"
+}
+
 # What an image of a node that once ran must not bring along. With .initialized but no .closed AMS assumes a crash and
 # resets the broadcasts of every node that are not tied to a host, rooms included: both go.
 clean_image() (
@@ -166,6 +176,7 @@ systemctl stop antmedia || say "systemctl stop antmedia failed; going on"
 clean_image || die "cannot clean $ams"
 touch -- "$ams/conf/initialized" || die "cannot write to $ams/conf" # without it anybody may create the first admin user
 write_drop_in || die "cannot set AMS_HOST_ADDRESS in $drop_in"
+write_boot_rules || die "cannot write $tmpfiles, so a later start could reset other nodes' streams"
 change_mode || die "change_server_mode.sh failed"
 in_cluster_mode || die "change_server_mode.sh reported success, but $why"
 systemctl enable antmedia || die "systemctl enable antmedia failed"

@@ -85,6 +85,10 @@ class Machine:
         return self.root / "systemd" / "antmedia.service.d" / "autoscaler.conf"
 
     @property
+    def boot_rules(self) -> Path:
+        return self.root / "systemd" / "tmpfiles.d" / "autoscaler.conf"
+
+    @property
     def calls(self) -> list[str]:
         log = self.root / "calls.log"
         return log.read_text().splitlines() if log.exists() else []
@@ -109,6 +113,11 @@ class Machine:
 
     def remove(self, name: str) -> None:
         (self.root / "bin" / name).unlink()
+
+    def remove_files(self, *, at_boot: bool) -> None:
+        """Let systemd remove what the rules name, as it does early at each boot, and now and then later."""
+        command = ["systemd-tmpfiles", "--remove", *(["--boot"] if at_boot else []), str(self.boot_rules)]
+        subprocess.run(command, check=True, timeout=60, capture_output=True)
 
     def boot(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run the boot script as cloud-init does."""

@@ -100,6 +100,35 @@ def test_the_node_is_told_its_own_address_before_the_service_starts(node: Machin
     assert node.calls.index("systemctl daemon-reload") < node.calls.index("systemctl start antmedia")
 
 
+def test_a_node_that_is_started_again_comes_up_by_itself_and_resets_nobody(node: Machine) -> None:
+    """Stopping may take the service longer than systemd waits: then it leaves .initialized without .closed."""
+    assert node.boot(render(URI)).returncode == 0
+    assert node.boot_rules.read_text().splitlines() == [
+        f"r! {node.ams}/webapps/*/.initialized",
+        f"r! {node.ams}/webapps/*/.closed",
+    ]
+    flags = [node.ams / "webapps" / app / ".initialized" for app in APPS]
+    for flag in flags:
+        flag.touch()
+    before = len(node.calls)
+    node.remove_files(at_boot=False)
+    assert all(flag.exists() for flag in flags)  # the service's own crash is its own affair
+    node.remove_files(at_boot=True)
+    assert not any(flag.exists() for flag in flags)
+    assert node.comes_up_at_boot
+    assert node.calls[before:] == []
+
+
+def test_a_node_that_could_reset_others_does_not_serve(node: Machine) -> None:
+    node.boot_rules.parent.parent.mkdir(parents=True)
+    node.boot_rules.parent.write_text("a file where a folder should be")
+    ran = node.boot(render(URI))
+    assert ran.returncode != 0
+    assert "later start" in ran.stderr
+    assert not node.serves
+    assert not node.comes_up_at_boot
+
+
 def test_nothing_of_the_image_is_brought_along(node: Machine) -> None:
     assert node.boot(render(URI)).returncode == 0
     assert sorted(path.name for path in node.ams.iterdir()) == ["change_server_mode.sh", "conf", "webapps"]
