@@ -8,48 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from heapq import heapify, heapreplace
-from math import ceil
+from functools import cached_property
 from random import Random
 
 from autoscaler.cycle.traffic import figures
-from autoscaler.model.snapshot import Heartbeat, InstanceState, ServerStatus
+from autoscaler.model.snapshot import Heartbeat, InstanceState, Server, ServerStatus
 from autoscaler.policy.schema import Policy
+from autoscaler.simulate.balancer import Balancer
+from autoscaler.simulate.chance import Chance
 from autoscaler.simulate.counts import SessionCounts
-from autoscaler.simulate.crowd import Crowd, Visit
-from autoscaler.simulate.spec import PUBLISHERS_A_VCPU, VIEWERS_A_VCPU, WorldSpec
-from autoscaler.simulate.world import Place, SimulatedNode, World
+from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.life import Life, Size, size_of
+from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.world import LIVING, SimulatedNode, World
 
-_ROUNDING = 1e-9
 _TOLD = timedelta(minutes=1)
 """How long refusals are kept: what `ams.node.refusals` counts."""
 
-LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
-"""What is paid for as a node; of one that is stopped, only the disk."""
-
 _ENDED = frozenset({InstanceState.STOPPED, InstanceState.TERMINATED})
-
-
-@dataclass(slots=True)
-class Life:
-    """What the simulation knows of a node beyond its instance. `ready_at` is None for one that never joins."""
-
-    ready_at: float | None
-    viewers_full: float
-    publishers_full: float
-    viewers: Crowd = field(default_factory=Crowd)
-    publishers: Crowd = field(default_factory=Crowd)
-    crashed: bool = False
-
-    def share(self, visit: Visit) -> float:
-        """Return how much of the node's CPU one more would take, as a ratio."""
-        return 1 / (self.publishers_full if visit.publisher else self.viewers_full)
-
-    def load(self) -> float:
-        """Return how much of the node's CPU its people take, as a ratio."""
-        return self.viewers.present / self.viewers_full + self.publishers.present / self.publishers_full
 
 
 @dataclass(slots=True)
@@ -57,47 +35,60 @@ class Incidents:
     """What went wrong for people in one step.
 
     `rejected` counts who was refused for the first time, `cut` whom our own termination cut off, and `waited_s` how
-    long those cut off waited to get in again.
+    long those cut off waited to get in again. `lost` counts who lost a node or connection by no doing of ours, and
+    `gave_up` whose patience, or time, was over while they waited.
     """
 
     rejected: int = 0
     viewers_cut: int = 0
     publishers_cut: int = 0
     waited_s: float = 0.0
+    lost: int = 0
+    gave_up: int = 0
 
 
 class Cluster:
     """One group's nodes and the people on them."""
 
     def __init__(self, world: World, policy: Policy, spec: WorldSpec, seed: int, step_s: float) -> None:
-        """Move `world` in steps of `step_s` seconds; the seed draws boot times and failed joins."""
+        """Move `world` in steps of `step_s` seconds; the seed draws boot times and what fails."""
         self.world = world
         self.lives: dict[str, Life] = {}
         self._policy = policy
         self._spec = spec
-        self._random = Random(seed)  # noqa: S311 - a simulation draws what it can draw again
+        self._chance = Chance(spec, seed, world)
         self._step_s = step_s
+        self._begun = world.now
         self._elapsed_s = 0.0
         self._returning: list[Visit] = []
-        self._backend = policy.endpoints[0].backend
+        self._lost = 0
         self._patience = int(spec.patience.total_seconds() // step_s)
-        self._most = (spec.refuse_cpu - spec.idle_cpu) / 100
-        self._counts = SessionCounts(world, step_s) if figures(policy) else None
-        self._audience = Life(None, *self._full(next(iter(policy.launch.types), "")))
+        self._sizes: dict[str, Size] = {}
+        self._balancer = Balancer(
+            world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
+            SessionCounts(world, step_s) if figures(policy) else None,
+            Random(f"{seed} returning"),  # noqa: S311 - a simulation draws what it can draw again
+        )  # fmt: skip
+        self._audience = Life(self.usual)
+
+    @cached_property
+    def usual(self) -> Size:
+        """What a node of the policy's first type carries."""
+        return self._size(next(iter(self._policy.launch.types), ""))
 
     def step(self, number: int, arrivals: Sequence[Visit]) -> Incidents:
         """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
         incidents = Incidents()
         self._elapsed_s = number * self._step_s
         self._boot()
+        for key in self._chance.due(self._elapsed_s):
+            self._take(key)
         for life in self.lives.values():
-            life.viewers.leave(number)
-            life.publishers.leave(number)
-        returning, self._returning = self._returning, []
+            life.leave(number)
         self._expect(number, arrivals)
-        visits = [visit for visit in (*returning, *arrivals) if visit.last_step >= number]
-        self._spread(number, visits, incidents)
+        self._spread(number, arrivals, incidents)
         self._tell()
+        incidents.lost, self._lost = self._lost, 0
         return incidents
 
     def reap(self) -> Incidents:
@@ -109,7 +100,7 @@ class Cluster:
             if life is not None:
                 incidents.viewers_cut += life.viewers.present
                 incidents.publishers_cut += life.publishers.present
-                self._scatter(life, cut=True)
+                self._scatter(life, node, cut=True)
             if node.instance.state is InstanceState.TERMINATED:
                 del self.world.nodes[key]
         self.world.writes.clear()
@@ -117,34 +108,37 @@ class Cluster:
 
     def crash(self, count: int) -> None:
         """Let the busiest nodes in service die at once, as hardware does."""
-        serving = sorted(self.serving_nodes(), key=lambda node: -self.lives[node.instance.instance_id].load())
-        for node in serving[:count]:
-            life = self.lives.pop(node.instance.instance_id)
-            self._scatter(life, cut=False)
-            self._vanish(node)
+        for node in self._busiest(self.serving_nodes())[:count]:
+            self._take(node.instance.instance_id)
+
+    def interrupt(self, count: int) -> None:
+        """Let EC2 announce that it takes back the busiest spot instances in service; others it never takes."""
+        spot = [node for node in self.serving_nodes() if node.instance.spot]
+        for node in self._busiest(spot)[:count]:
+            self._chance.interrupt(node.instance.instance_id, (self.world.now - self._begun).total_seconds())
 
     def disconnect(self, share: float) -> None:
         """Cut off a share of the viewers of each node, as a broken network between them and us does; they come back."""
-        for life in self.lives.values():
-            for last, count in list(life.viewers.ends.items()):
-                gone = round(count * share)
-                life.viewers.ends[last] -= gone
-                life.viewers.present -= gone
-                self._returning += [Visit(publisher=False, last_step=last)] * gone
+        for key, life in self.lives.items():
+            cookie = self.world.nodes[key].instance.ip
+            gone = life.scatter(publishers=False, share=share, cookie=cookie)
+            self._returning += gone
+            self._lost += len(gone)
 
     def phases(self) -> Counter[str]:
         """Count the nodes that are paid for: `serving`, `draining`, and `coming`."""
         found: Counter[str] = Counter()
-        up = {server.ip for server in self.world.servers.values() if server.status is ServerStatus.UP}
-        leaving = {
-            server.ip
-            for (_, backend, _), server in self.world.servers.items()
-            if backend == self._backend and server.status in {ServerStatus.DRAIN, ServerStatus.MAINT}
-        }
-        for node in self.world.nodes.values():
-            if node.instance.state in LIVING:
-                ip = node.instance.ip
-                found["serving" if ip in up else "draining" if ip in leaving else "coming"] += 1
+        by_ip: dict[str, str] = {}
+        for place, server in self.world.servers.items():
+            if place[1] == self._balancer.backend:
+                status = server.status
+                if status is ServerStatus.UP:
+                    by_ip[server.ip] = "serving"
+                elif status is ServerStatus.DRAIN or status is ServerStatus.MAINT:
+                    by_ip.setdefault(server.ip, "draining")
+        found.update(
+            by_ip.get(node.instance.ip, "coming") for node in self.world.nodes.values() if node.instance.state in LIVING
+        )
         return found
 
     @property
@@ -152,6 +146,11 @@ class Cluster:
         """How many viewers and publishers are connected."""
         lives = self.lives.values()
         return sum(life.viewers.present for life in lives), sum(life.publishers.present for life in lives)
+
+    @property
+    def waiting(self) -> int:
+        """How many who were cut or refused try again in the next step."""
+        return len(self._returning)
 
     @property
     def role(self) -> str:
@@ -167,25 +166,53 @@ class Cluster:
     def price(self) -> float:
         """What an hour of all nodes costs, the stopped ones included."""
         instances = [node.instance for node in self.world.nodes.values()]
-        sizes = [(self._spec.size(instance.instance_type), instance.state in LIVING) for instance in instances]
-        return sum(size.price if lives else size.stopped_price for size, lives in sizes)
+        return sum(self._size(instance.instance_type).hour(instance) for instance in instances)
+
+    @property
+    def carrying(self) -> float:
+        """How many nodes of the policy's first type carry as much as those that are paid for."""
+        instances = [node.instance for node in self.world.nodes.values()]
+        return sum(self._worth(instance.instance_type) for instance in instances if instance.state in LIVING)
 
     @property
     def needed(self) -> int:
         """How many nodes of the policy's first type would just carry everybody who wants to be here, refused or not."""
-        return ceil(self._audience.load() / self._most - _ROUNDING)
+        audience, most = self._audience, self.usual.most
+        return max(-(-audience.cpu // most.cpu), -(-audience.memory // most.memory))
 
     @property
     def overloaded(self) -> bool:
         """Whether any node is beyond AMS's limit."""
-        return any(self._cpu(life) > self._spec.refuse_cpu + _ROUNDING for life in self.lives.values())
+        return any(life.full for life in self.lives.values())
+
+    def serving_nodes(self) -> list[SimulatedNode]:
+        """List the nodes to which the balancer sends."""
+        doors = {door.ip for door in self._balancer.doors(self.lives)}
+        return [node for node in self.world.nodes.values() if node.instance.ip in doors]
+
+    def _busiest(self, nodes: Iterable[SimulatedNode]) -> list[SimulatedNode]:
+        return sorted(nodes, key=lambda node: -self.lives[node.instance.instance_id].load())
+
+    def _size(self, instance_type: str) -> Size:
+        found = self._sizes.get(instance_type)
+        if found is None:
+            found = self._sizes[instance_type] = size_of(self._spec, instance_type)
+        return found
+
+    def _worth(self, instance_type: str) -> float:
+        """Return how many nodes of the first type carry as many of those whom this group is for."""
+        size, usual = self._size(instance_type), self.usual
+        if size is usual:
+            return 1.0
+        if self.role == "origin":
+            return size.carries(size.publisher) / usual.carries(usual.publisher)
+        return size.carries(size.viewer) / usual.carries(usual.viewer)
 
     def _expect(self, number: int, arrivals: Iterable[Visit]) -> None:
         """Keep count of who would be here if nobody were ever refused."""
-        self._audience.viewers.leave(number)
-        self._audience.publishers.leave(number)
+        self._audience.leave(number)
         for visit in arrivals:
-            (self._audience.publishers if visit.publisher else self._audience.viewers).add(visit.last_step)
+            self._audience.enter(visit, limited=False)
 
     def _boot(self) -> None:
         for key, node in self.world.nodes.items():
@@ -194,94 +221,79 @@ class Cluster:
             life = self.lives.get(key)
             if life is None:
                 life = self.lives[key] = self._born(node)
-            due = life.ready_at is not None and life.ready_at <= self._elapsed_s
             if node.instance.state is InstanceState.PENDING:
                 node.instance = replace(node.instance, state=InstanceState.RUNNING)
-            if due and not node.answers:
+            if not node.answers and life.ready_at is not None and life.ready_at <= self._elapsed_s:
                 node.answers = True
 
     def _born(self, node: SimulatedNode) -> Life:
-        fails = self._random.random() * 100 < self._spec.failed_joins
-        took = (self._spec.wake if node.woken else self._spec.boot).seconds(
-            min(max(self._random.random(), 0.001), 0.999)
-        )
-        return Life(None if fails else self._elapsed_s + took, *self._full(node.instance.instance_type))
+        took = self._chance.boot(node)
+        self._chance.born(node.instance, self._elapsed_s)
+        ready_at = None if took is None else self._elapsed_s + took
+        return Life(self._size(node.instance.instance_type), ready_at)
 
-    def _full(self, instance_type: str) -> tuple[float, float]:
-        """Return how many viewers, or publishers, alone take all of a node's CPU."""
-        size = self._spec.size(instance_type)
-        return size.viewers or VIEWERS_A_VCPU * size.vcpus, size.publishers or PUBLISHERS_A_VCPU * size.vcpus
+    def _spread(self, number: int, arrivals: Sequence[Visit], incidents: Incidents) -> None:
+        """Let in who is back and who is new. Who is refused tries again in every step, as long as people have patience.
 
-    def serving_nodes(self) -> list[SimulatedNode]:
-        """List the nodes to which the balancer sends."""
-        up = self._up()
-        return [node for node in self.world.nodes.values() if node.answers and node.instance.ip in up]
-
-    def _up(self) -> dict[str, Place]:
-        """Return the servers that take new sessions, by their address."""
-        return {
-            server.ip: place
-            for place, server in self.world.servers.items()
-            if place[1] == self._backend and server.status is ServerStatus.UP
-        }
-
-    def _spread(self, number: int, visits: Sequence[Visit], incidents: Incidents) -> None:
-        """Send each to the server with the fewest connections, which refuses whoever it cannot carry.
-
-        Who is refused tries again in every step, for as long as people have patience. AMS goes on passing health
-        checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer goes on sending.
+        Whose time is over while they wait have given up, too.
         """
-        nodes, given = self.serving_nodes(), list[int]()
-        lives = [self.lives[node.instance.instance_id] for node in nodes]
-        self.world.refusals = [told for told in self.world.refusals if self.world.now - told[0] <= _TOLD]
-        heap = [(life.viewers.present + life.publishers.present, place) for place, life in enumerate(lives)]
-        heapify(heap)
-        for visit in visits:
-            incidents.waited_s += self._step_s if visit.cut and not visit.publisher else 0.0
-            life = lives[heap[0][1]] if heap else None
-            if heap:
-                given.append(heap[0][1])
-            if life is None or life.load() + life.share(visit) > self._most + _ROUNDING:
-                if life is not None:
-                    self.world.refusals.append((self.world.now, nodes[heap[0][1]].instance.ip))
-                incidents.rejected += visit.until is None
-                until = number + self._patience if visit.until is None else visit.until
-                if number < until:
-                    self._returning.append(Visit(visit.publisher, visit.last_step, visit.cut, until))
-                continue
-            (life.publishers if visit.publisher else life.viewers).add(visit.last_step)
-            heapreplace(heap, (heap[0][0] + 1, heap[0][1]))
-        if self._counts:
-            up = self._up()
-            self._counts.add(number, [up[nodes[place].instance.ip] for place in given])
+        world = self.world
+        returning = [visit for visit in self._returning if visit.last_step > number]
+        incidents.gave_up += len(self._returning) - len(returning)
+        incidents.waited_s += self._step_s * sum(visit.cut and not visit.publisher for visit in returning)
+        self._returning = []
+        if world.refusals:
+            world.refusals = [told for told in world.refusals if world.now - told[0] <= _TOLD]
+        for visit, ip in self._balancer.spread(number, [*returning, *arrivals], self.lives):
+            if ip:
+                world.refusals.append((world.now, ip))
+            incidents.rejected += visit.until is None
+            until = number + self._patience if visit.until is None else visit.until
+            if number < until:
+                again = Visit(
+                    visit.publisher, visit.last_step, visit.stream, visit.cut, until, ip or visit.cookie
+                )  # fmt: skip
+                self._returning.append(again)
+            else:
+                incidents.gave_up += 1
 
-    def _scatter(self, life: Life, *, cut: bool) -> None:
-        self._returning += [Visit(publisher=True, last_step=last, cut=cut) for last in life.publishers.scatter()]
-        self._returning += [Visit(publisher=False, last_step=last, cut=cut) for last in life.viewers.scatter()]
+    def _scatter(self, life: Life, node: SimulatedNode, *, cut: bool) -> None:
+        """Cut off everybody on a node."""
+        for publishers in (True, False):
+            self._returning += life.scatter(publishers=publishers, cut=cut, cookie=node.instance.ip)
 
-    def _vanish(self, node: SimulatedNode) -> None:
-        """Take a node from EC2 and let the balancer's health check see it."""
-        del self.world.nodes[node.instance.instance_id]
-        for key, server in self.world.servers.items():
+    def _take(self, key: str) -> None:
+        """Take a node from EC2, if it is there, with all on it; the balancer's health check sees it."""
+        node, life = self.world.nodes.get(key), self.lives.pop(key, None)
+        if node is None or node.instance.state in _ENDED:
+            return
+        if life:
+            self._lost += life.people
+            self._scatter(life, node, cut=False)
+        del self.world.nodes[key]
+        self.world.frozen.pop(key, None)
+        for place, server in self.world.servers.items():
             if server.ip == node.instance.ip:
-                self.world.servers[key] = replace(server, status=ServerStatus.DOWN, sessions=0)
-
-    def _cpu(self, life: Life) -> float:
-        return min(100.0, self._spec.idle_cpu + 100 * life.load())
+                self.world.servers[place] = replace(server, status=ServerStatus.DOWN, sessions=0)
 
     def _tell(self) -> None:
         """Write what MongoDB and HAProxy would say now."""
         world, spec = self.world, self._spec
         by_ip: dict[str, int] = {}
+        viewers = 0
         for key, life in self.lives.items():
             node = world.nodes[key]
             node.publishers = life.publishers.present
-            by_ip[node.instance.ip] = life.viewers.present + life.publishers.present
+            viewers += life.viewers.present
+            by_ip[node.instance.ip] = life.people
             if node.answers and key not in world.frozen:
-                memory = min(100.0, spec.idle_memory + (100 - spec.idle_memory) * life.load())
-                node.heartbeat = Heartbeat(world.now, round(self._cpu(life), 2), round(memory, 2), 2.0)
+                cpu = min(100.0, spec.idle_cpu + 100 * life.load())
+                memory = min(100.0, spec.idle_memory + (100 - spec.idle_memory) * life.filled())
+                node.heartbeat = Heartbeat(world.now, round(cpu, 2), round(memory, 2), 2.0)
         for place, server in world.servers.items():
-            sessions = by_ip.get(server.ip, 0) if place[1] == self._backend else 0
+            sessions = by_ip.get(server.ip, 0) if place[1] == self._balancer.backend else 0
             if server.sessions != sessions:
-                world.servers[place] = replace(server, sessions=sessions)
-        world.viewers = {"webrtc": self.present[0]}
+                world.servers[place] = Server(
+                    server.balancer, server.backend, server.name, server.ip, server.port, server.status, sessions
+                )
+        world.viewers = {"webrtc": viewers}

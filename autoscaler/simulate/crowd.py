@@ -6,42 +6,55 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-
-@dataclass(slots=True)
-class Crowd:
-    """Who is on a node: how many, and in which step how many of them leave by themselves."""
-
-    present: int = 0
-    ends: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-
-    def add(self, last_step: int) -> None:
-        """Let one in, until `last_step`."""
-        self.present += 1
-        self.ends[last_step] += 1
-
-    def leave(self, step: int) -> None:
-        """Let go who wants to go in this step."""
-        self.present -= self.ends.pop(step, 0)
-
-    def scatter(self) -> Iterator[int]:
-        """Cut everybody off; yield the last step of each."""
-        for last_step, count in self.ends.items():
-            yield from (last_step for _ in range(count))
-        self.ends.clear()
-        self.present = 0
+from autoscaler.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Somebody who wants in until `last_step`: who is new, who lost a node, or who was refused and tries again.
 
-    `cut`: by us. `until`: the step in which one who was refused gives up.
+    `stream`: which one is watched, or published. `cut`: by us. `until`: the step in which one who was refused gives up.
+    `cookie`: the address of the server that one was on before, where the balancer's clients are sticky.
     """
 
     publisher: bool
     last_step: int
+    stream: int = 0
     cut: bool = False
     until: int | None = None
+    cookie: str = ""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Who is on a node: how many, and by the step in which they leave by themselves the stream of each."""
+
+    present: int = 0
+    ends: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, last_step: int, stream: int) -> None:
+        """Let one in, until `last_step`."""
+        self.present += 1
+        self.ends[last_step].append(stream)
+
+    def leave(self, step: int) -> list[int]:
+        """Let go who wants to go in this step, and return their streams."""
+        gone = self.ends.pop(step, None)
+        if gone is None:
+            return []
+        self.present -= len(gone)
+        return gone
+
+    def scatter(self, share: float = 1.0) -> Iterator[tuple[int, int]]:
+        """Cut off a share of those who leave together, rounded; yield the last step and the stream of each."""
+        for last_step, streams in list(self.ends.items()):
+            stay = len(streams) - round(len(streams) * share)
+            yield from ((last_step, stream) for stream in streams[stay:])
+            self.present -= len(streams) - stay
+            del streams[stay:]
+            if not streams:
+                del self.ends[last_step]
 
 
 def last_step(start_s: float, duration_s: float, step_s: float) -> int:

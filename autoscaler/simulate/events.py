@@ -26,6 +26,11 @@ def _crash(cluster: Cluster, event: Event) -> End:
     return _nothing
 
 
+def _interrupt(cluster: Cluster, event: Event) -> End:
+    cluster.interrupt(event.nodes)
+    return _nothing
+
+
 def _stop_heartbeats(cluster: Cluster, event: Event) -> End:
     world = cluster.world
     keys = [node.instance.instance_id for node in cluster.serving_nodes()[: event.nodes]]
@@ -63,7 +68,7 @@ def _cut_viewers(cluster: Cluster, event: Event) -> End:
 
 _KINDS: Mapping[EventKind, Callable[[Cluster, Event], End]] = {
     "node_crash": _crash,
-    "spot_interruption": _crash,
+    "spot_interruption": _interrupt,
     "stop_heartbeats": _stop_heartbeats,
     "cut_viewers": _cut_viewers,
     "stock_out": _stock_out,

@@ -267,7 +267,8 @@ def _by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, 
 
 
 def _visits(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, Visit]]:
-    rows = zip(chunk.start_s.tolist(), chunk.duration_s.tolist(), chunk.publisher.tolist(), strict=True)
-    for start_s, duration_s, publisher in rows:
+    columns = (chunk.start_s, chunk.duration_s, chunk.publisher, chunk.stream)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for start_s, duration_s, publisher, stream in rows:
         if role == "both" or publisher is (role == "origin"):
-            yield int(start_s // step_s), Visit(publisher, last_step(start_s, duration_s, step_s))
+            yield int(start_s // step_s), Visit(publisher, last_step(start_s, duration_s, step_s), stream)

@@ -1,4 +1,4 @@
-"""What the simulated nodes are like: how large, how dear, how long they take to come, and when they refuse."""
+"""What the simulated nodes are like: how large, how dear, how long they take to come, when they refuse, what fails."""
 
 from __future__ import annotations
 
@@ -10,26 +10,97 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-from autoscaler.policy.record import Faults, Record, cross_check
-from autoscaler.policy.units import Duration, Number, Percent
+from autoscaler.policy.record import MOST_NODES, MOST_VIEWERS, Faults, Record, Word, cross_check
+from autoscaler.policy.units import Duration, Number, Percent, Period
 
 _P95 = NormalDist().inv_cdf(0.95)
 
+VIEWERS_A_VCPU = 55.0
+"""By default a node carries what the shipped policies aim at, 110 viewers on 4 vCPUs, at half of its CPU."""
+
+PUBLISHERS_A_VCPU = 5.0
+
+RENDITIONS_A_VCPU = 2.0
+"""A rule of thumb for a small rendition encoded by the CPU, which takes about half a core."""
+
+_People = Annotated[Number, Field(gt=0, le=MOST_VIEWERS)] | None
+
+
+class MemorySpec(Record):
+    """What fills a node's memory: so many alone take all that `idle_memory` leaves. What is left out takes nothing."""
+
+    viewers: _People = Field(default=None, description="so many viewers alone take all of a node's memory")
+    publishers: _People = Field(default=None, description="so many publishers alone take all of it")
+    streams: _People = Field(default=None, description="so many streams that are fetched alone take all of it")
+    renditions: _People = Field(default=None, description="so many renditions alone take all of it")
+
+
+class Spells(Record):
+    """What happens by chance again and again, and lasts."""
+
+    every: Period = Field(description="how long it takes on average from the end of one to the next")
+    lasts: Period = Field(description="how long each lasts")
+
 
 class TypeSpec(Record):
-    """An instance type. `viewers` and `publishers`: how many of them alone would take all of its CPU."""
+    """An instance type. So many viewers, publishers, streams or renditions alone would take all of its CPU."""
 
-    vcpus: StrictInt = Field(ge=1, description="how many vCPUs an instance has")
-    viewers: Annotated[Number, Field(gt=0)] | None = Field(
+    vcpus: StrictInt = Field(ge=1, le=10_000, description="how many vCPUs an instance has")
+    viewers: _People = Field(
         default=None, description="so many viewers alone take all of its CPU; 55 a vCPU when left out"
     )
-    publishers: Annotated[Number, Field(gt=0)] | None = Field(
+    publishers: _People = Field(
         default=None, description="so many publishers alone take all of its CPU; 5 a vCPU when left out"
     )
-    price: Annotated[Number, Field(ge=0)] = Field(default=0.0, description="of an hour, in any currency")
-    stopped_price: Annotated[Number, Field(ge=0)] = Field(
+    renditions: _People = Field(
+        default=None, description="so many renditions alone take all of its CPU; 2 a vCPU when left out"
+    )
+    streams: _People = Field(
+        default=None,
+        description="so many streams, each fetched once for all who watch it on a node, alone take all of its CPU; "
+        "fetching costs nothing when left out",
+    )
+    memory: MemorySpec | None = Field(
+        default=None, description="what fills its memory; fills as the CPU does, and refuses nobody, when left out"
+    )
+    weight: StrictInt = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="of its servers in HAProxy: one of 2 gets twice the connections of one of 1",
+    )
+    price: Annotated[Number, Field(ge=0, le=1e6)] = Field(default=0.0, description="of an hour, in any currency")
+    spot_price: Annotated[Number, Field(ge=0, le=1e6)] | None = Field(
+        default=None, description="of an hour on the spot market; `spot.price` of `price` when left out"
+    )
+    stopped_price: Annotated[Number, Field(ge=0, le=1e6)] = Field(
         default=0.0, description="of an hour of a stopped one, which pays for its disk alone"
     )
+    interruptions: Percent = Field(
+        default=0.0, ge=0, le=10_000, description="so many of 100 spot instances EC2 takes back in an hour, on average"
+    )
+    stock: StrictInt | None = Field(
+        default=None, ge=0, le=MOST_NODES, description="so many EC2 has at once for this group; as many as one likes"
+    )
+    stock_outs: Spells | None = Field(default=None, description="when EC2 has none at all, in any subnet")
+    failed_joins: Annotated[Percent, Field(ge=0, le=100)] | None = Field(
+        default=None, description="so many launches of this type never join; as for all types when left out"
+    )
+
+    @property
+    def full_viewers(self) -> float:
+        """How many viewers alone take all of the CPU."""
+        return self.viewers or VIEWERS_A_VCPU * self.vcpus
+
+    @property
+    def full_publishers(self) -> float:
+        """How many publishers, their renditions not counted."""
+        return self.publishers or PUBLISHERS_A_VCPU * self.vcpus
+
+    @property
+    def full_renditions(self) -> float:
+        """How many renditions."""
+        return self.renditions or RENDITIONS_A_VCPU * self.vcpus
 
 
 class BootSpec(Record):
@@ -50,11 +121,22 @@ class BootSpec(Record):
         return float(round(median * 2.718281828459045 ** (spread * NormalDist().inv_cdf(share)), 1))
 
 
+class SpotSpec(Record):
+    """The spot market."""
+
+    price: Percent = Field(default=40.0, ge=0, le=100, description="of a type's `price`")
+    notice: Duration = Field(
+        default=timedelta(minutes=2),
+        le=timedelta(hours=1),
+        description="how long before it takes an instance EC2 says so; people stay on it until then",
+    )
+
+
 class WorldSpec(Record):
     """Everything about the simulated cluster that neither the policy nor the traffic says."""
 
     version: Literal[1] = Field(default=1, description="of this format")
-    types: dict[str, TypeSpec] = Field(
+    types: dict[Word, TypeSpec] = Field(
         default={}, description="instance types; one that is not here is like a machine of 4 vCPUs without a price"
     )
     boot: BootSpec = Field(default=BootSpec(), description="how long nodes take to come")
@@ -63,21 +145,46 @@ class WorldSpec(Record):
         description="how long nodes of a warm pool take to come: they joined the cluster before",
     )
     failed_joins: Percent = Field(default=0.0, ge=0, le=100, description="so many launches never join the cluster")
-    idle_cpu: Percent = Field(default=3.0, ge=0, le=100, description="CPU of a node on which nobody is")
+    heartbeat_stops: Spells | None = Field(
+        default=None, description="when a node serves on and writes no heartbeats; each node by itself"
+    )
+    spot: SpotSpec = Field(default=SpotSpec(), description="the spot market")
+    renditions: StrictInt = Field(
+        default=0, ge=0, le=100, description="into so many others each published stream is transcoded, beside itself"
+    )
+    idle_cpu: Percent = Field(default=3.0, ge=0, lt=100, description="CPU of a node on which nobody is")
+    idle_memory: Percent = Field(default=30.0, ge=0, lt=100, description="memory of a node on which nobody is")
     refuse_cpu: Percent = Field(
         default=75.0, gt=0, le=100, description="from this CPU on a node refuses whoever comes, as AMS does"
+    )
+    refuse_memory: Percent = Field(
+        default=75.0, gt=0, le=100, description="from this memory on, too, where the type says what takes memory"
     )
     patience: Duration = Field(
         default=timedelta(minutes=3), description="how long one who was refused tries again, once a cycle"
     )
-    idle_memory: Percent = Field(default=30.0, ge=0, le=100, description="memory of a node on which nobody is")
+    returning: Percent = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="so many viewers were here before and hold the cookie of a server, where the policy has `cookie`",
+    )
+
+    @cross_check
+    def _room_for_people(self) -> Faults:
+        if self.idle_cpu >= self.refuse_cpu:
+            message = "an idle node refuses everybody: refuse_cpu needs to be above idle_cpu"
+            yield PydanticCustomError("world", message, {"at": ("refuse_cpu",)})
+
+    @cross_check
+    def _room_for_memory(self) -> Faults:
+        if self.idle_memory >= self.refuse_memory:
+            message = "an idle node refuses everybody: refuse_memory needs to be above idle_memory"
+            yield PydanticCustomError("world", message, {"at": ("refuse_memory",)})
 
     def size(self, instance_type: str) -> TypeSpec:
         """Return a type; one that nobody told has four vCPUs."""
-        return self.types.get(instance_type, TypeSpec(vcpus=4))
+        return self.types.get(instance_type, _USUAL)
 
 
-VIEWERS_A_VCPU = 55.0
-"""By default a node carries what the shipped policies aim at, 110 viewers on 4 vCPUs, at half of its CPU."""
-
-PUBLISHERS_A_VCPU = 5.0
+_USUAL = TypeSpec(vcpus=4)

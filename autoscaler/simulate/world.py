@@ -12,10 +12,13 @@ from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.media import Resources
 from autoscaler.model.plan import Launch
 from autoscaler.model.snapshot import PARKING, Audience, Heartbeat, Instance, InstanceState, Server, ServerStatus
+from autoscaler.policy.record import MOST_NODES
 
 STREAM_MAX_AGE = timedelta(seconds=60)
 """How long a stream whose row is not updated any more still counts as live, as in the adapter."""
 
+LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
+"""What is paid for as a node; of one that is stopped, only the disk."""
 
 Place = tuple[str, str, str]
 """Where a server stands: balancer, backend, name."""
@@ -39,7 +42,8 @@ class SimulatedNode:
 class World:
     """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet, `frozen` nodes.
 
-    Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`.
+    Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`. EC2 has so
+    many of a type at once as `stock` says, and none of those that are `sold_out`.
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
     when their rows are STREAM_MAX_AGE old. `refusals` are told by nodes, by ip; nobody listens by himself.
 
@@ -62,6 +66,8 @@ class World:
     frozen: dict[str, datetime] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
     spot_capacity: dict[str, int] = field(default_factory=dict)
+    stock: dict[str, int] = field(default_factory=dict)
+    sold_out: set[str] = field(default_factory=set)
     vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -129,9 +135,10 @@ class World:
             return self.launches[action.token]
         pools = [self.capacity, self.spot_capacity] if action.spec.spot else [self.capacity]
         limited = [pool for pool in pools if action.subnet in pool]
-        count = min([action.count, *(pool[action.subnet] for pool in limited)])
+        kind = action.spec.instance_type or "c5.xlarge"
+        count = min([action.count, self._left(kind), *(pool[action.subnet] for pool in limited)])
         if count <= 0:
-            raise StockOut(f"no capacity in {action.subnet}")
+            raise StockOut(f"no capacity for {kind} in {action.subnet}")
         for pool in limited:
             pool[action.subnet] -= count
         launched = [
@@ -140,7 +147,7 @@ class World:
                 subnet=action.subnet,
                 token=action.token,
                 state=InstanceState.PENDING,
-                instance_type=action.spec.instance_type or "c5.xlarge",
+                instance_type=kind,
             )
             for _ in range(count)
         ]
@@ -154,7 +161,7 @@ class World:
         subnet = node.instance.subnet
         if node.instance.state is not InstanceState.STOPPED:
             return
-        if self.capacity.get(subnet, 1) < 1:
+        if min(self.capacity.get(subnet, 1), self._left(node.instance.instance_type)) < 1:
             raise StockOut(f"no capacity in {subnet}")
         if subnet in self.capacity:
             self.capacity[subnet] -= 1
@@ -171,6 +178,16 @@ class World:
             self.capacity[node.instance.subnet] += 1
         node.instance = replace(node.instance, state=InstanceState.STOPPED)
         node.publishers, node.answers = 0, False
+
+    def _left(self, instance_type: str) -> int:
+        """Count how many more of a type EC2 has."""
+        if instance_type in self.sold_out:
+            return 0
+        if instance_type not in self.stock:
+            return MOST_NODES
+        instances = [node.instance for node in self.nodes.values()]
+        there = [one for one in instances if one.instance_type == instance_type and one.state in LIVING]
+        return self.stock[instance_type] - len(there)
 
     def owned(self, instance_id: str) -> SimulatedNode | None:
         """Find an instance that we may stop; None when it is gone."""

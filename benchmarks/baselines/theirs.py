@@ -7,9 +7,8 @@ from itertools import count
 from autoscaler.model.errors import StockOut
 from autoscaler.model.plan import Admission, Done, Drain, Forget, Launch, LaunchSpec
 from autoscaler.model.snapshot import PARKING
-from autoscaler.simulate.cluster import LIVING
 from autoscaler.simulate.run import Stage, Steered
-from autoscaler.simulate.world import SimulatedNode
+from autoscaler.simulate.world import LIVING, SimulatedNode
 from benchmarks.baselines.rule import Rule, Seen
 
 

@@ -145,6 +145,15 @@ def test_who_is_refused_tries_again_until_patience_ends() -> None:
     assert hasty.timeline.points[-1].viewers == 44
 
 
+def test_whose_time_is_over_while_waiting_does_not_come_any_more() -> None:
+    """Four are refused until 30 s, when the 144 leave; that is when their own time is over."""
+    people = Told([(144, 0, 25, False), (4, 5, 20, False)], length_s=120)
+    stage = set_stage(rules(bounds={"min": 1, "max": 1}), people, SPEC, 1, STEP)
+    played = play(stage, people, STEP)
+    assert played.totals.rejected_sessions == 4
+    assert (stage.cluster.present, stage.cluster.waiting) == ((0, 0), 0)
+
+
 def test_whom_we_cut_waits_and_the_wait_is_counted() -> None:
     people = Told([(60, 0, 3000, False)], length_s=600)
     stage = set_stage(rules(bounds={"min": 2, "max": 2}), people, SPEC, 1, STEP)
