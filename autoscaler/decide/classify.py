@@ -159,8 +159,8 @@ def _out_of_service(node: Node, view: View, *, admitted: bool) -> Phase:
 
 
 def joined(node: Node, now: datetime) -> bool:
-    """Whether a node that no balancer vouches for is a member of the cluster, and answers."""
-    return beating(node, now) and node.answers is not False
+    """Whether a node that no balancer vouches for runs, is a member of the cluster, and answers."""
+    return node.instance.state is InstanceState.RUNNING and beating(node, now) and node.answers is not False
 
 
 def serving(node: Node, view: View) -> bool:

@@ -32,7 +32,7 @@ def _rank(node: Node, decision: Decision, view: View) -> int | None:
     """Return how soon a node would serve, 0 being at once; None when it is not the pool's, or would not start."""
     phase = decision.phases[node.instance_id]
     if phase is Phase.FILLING:
-        return 0 if joined(node, view.now) and node.instance.state is InstanceState.RUNNING else 2
+        return 0 if joined(node, view.now) else 2
     return 1 if phase is Phase.STOPPED and _starts(node, view) else None
 
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes this instance a node of an Ant Media Server cluster. Rendered by autoscaler; cloud-init runs it as root at the
-# first boot, and at no later one: what those need stays on the disk. A second run on a node that joined changes nothing.
+# first boot, and at no later one: what those need stays on the disk. A second run on a joined node changes nothing.
 # A node that cannot join must not serve: it would come up standalone, take viewers and know none of the cluster's
 # streams. So whatever goes wrong, the service is stopped and disabled, the reason is on the console, and the exit code
 # is not 0.

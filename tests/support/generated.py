@@ -149,8 +149,11 @@ def policies(draw: st.DrawFn, *, grouped: bool = True) -> Data:
             "stabilization": draw(pauses), "cooldown": draw(pauses),
             "max": draw(seldom(limits(), [])), "control": draw(seldom(limits(), [])),
         },
-        launch=policy_data()["launch"] | draw(seldom(sizes(), {})),
+        launch=policy_data()["launch"] | draw(seldom(sizes(), {})) | draw(seldom(pools, {})),
     )  # fmt: skip
+
+
+pools = st.fixed_dictionaries({"stopped": st.integers(0, 4), "max_age": periods}).map(lambda pool: {"warm_pool": pool})
 
 
 @st.composite
@@ -204,6 +207,7 @@ def whole_policies(draw: st.DrawFn) -> Data:
             keys |= {key: draw(names) for key, where in NARROWED.items() if source.startswith(where)}
         data["signals"][f"signal-{number}"] = {"from": source, **keys}
     launch = {"subnets": draw(st.lists(words, min_size=1, max_size=3, unique=True)), "key_name": draw(words)}
+    launch |= draw(seldom(pools, {}))
     types = draw(st.lists(words, min_size=1, max_size=2, unique=True))
     image = {"image": draw(words), "types": types, "security_groups": ["sg-1"]}
     backends = draw(st.lists(names, min_size=1, max_size=3, unique=True))

@@ -15,8 +15,8 @@ from autoscaler.decide.pipeline import decide
 from autoscaler.decide.schedule import applies
 from autoscaler.model.decision import Decision, Direction, Phase
 from autoscaler.model.errors import ConfigurationError
-from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent
-from autoscaler.model.plan import Drain, Launch, NodeAction, Terminate
+from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent, WakeRecord
+from autoscaler.model.plan import Drain, Launch, NodeAction, Stop, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, Sample, ServerStatus
 from autoscaler.plan.planner import plan
 from autoscaler.policy.load import load_policies
@@ -94,6 +94,8 @@ def scenes(draw: st.DrawFn, *, grouped: bool = True) -> tuple[FleetSnapshot, Pol
         ),
         events=tuple(ScaleEvent(at, draw(st.sampled_from([-1, 1, 2]))) for at in draw(st.lists(ages, max_size=3))),
         breaches=draw(passed_thresholds(rules, ages)),
+        pool=dict.fromkeys(draw(few), LONG_AGO),
+        wakes={key: WakeRecord(draw(ages), failed=draw(st.booleans())) for key in draw(few)},
     )
     past, free = draw(pasts(rules, NOW)), draw(st.integers(0, 8))
     return snapshot(*fleet, samples=samples, gaps=gaps, free=free, history=past), rules, memory
@@ -181,10 +183,20 @@ def test_a_plan_never_ends_a_node_that_anybody_may_be_on(scene: tuple[FleetSnaps
     steps = plan(decision, view(shot, rules, after))
     facts = {n.instance_id: n for n in shot.nodes}
     for action in steps.actions:
-        if isinstance(action, Terminate):
+        if isinstance(action, Stop):
+            assert decision.phases[action.instance_id] in {Phase.DRAINED, Phase.FILLING}
+            assert facts[action.instance_id].empty
+        if isinstance(action, Terminate) and decision.phases[action.instance_id] is Phase.STOPPED:
+            assert action.instance_id in memory.pool
+        elif isinstance(action, Terminate):
             doomed = facts[action.instance_id]
             assert doomed.publishers == 0
-            assert decision.phases[action.instance_id] in {Phase.DRAINED, Phase.LOST, Phase.FAILED_TO_JOIN}
+            assert decision.phases[action.instance_id] in {
+                Phase.DRAINED,
+                Phase.LOST,
+                Phase.FAILED_TO_JOIN,
+                Phase.FILLING,
+            }
             assert action.why != "drained" or (doomed.sessions == 0 and action.instance_id in memory.drains)
         if isinstance(action, Drain) and action.instance_id not in memory.drains:
             assert facts[action.instance_id].publishers == 0

@@ -14,12 +14,13 @@ from autoscaler.cycle.dry_run import DryRunExecutor
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.model.decision import Decision
 from autoscaler.model.errors import ActionError, StateConflict
-from autoscaler.model.memory import Memory
+from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.plan import (
     Action,
     Deregister,
     Done,
     Drain,
+    Ending,
     Failed,
     Forget,
     Launch,
@@ -29,6 +30,7 @@ from autoscaler.model.plan import (
     Register,
     Result,
     Skipped,
+    Stop,
     Terminate,
     Wake,
 )
@@ -61,6 +63,7 @@ def test_every_kind_of_step_is_carried_out(stage: Stage) -> None:
     joined, leaving, empty = stage.world.add_node(), stage.serving(2), stage.serving(3)
     stopped = stage.world.add_node(state=InstanceState.STOPPED)
     stage.world.join(joined)
+    asleep = stage.serving(4)
     outcomes = stage.do(
         Register(**about(joined), slot="slot1", endpoints=PLACES),
         launch(token="t"),
@@ -68,12 +71,14 @@ def test_every_kind_of_step_is_carried_out(stage: Stage) -> None:
         Drain(**about(leaving), endpoints=PLACES),
         Deregister(**about(empty), endpoints=PLACES),
         ends(empty),
+        Stop(**about(asleep), endpoints=PLACES),
         Forget(token="t", why="instance_gone", slot="slot3", ip=empty.instance.ip, endpoints=PLACES),
     )
     assert all(isinstance(outcome.result, Done) for outcome in outcomes), outcomes
     assert [stage.status(slot) for slot in (1, 2, 3)] == [ServerStatus.UP, ServerStatus.DRAIN, ServerStatus.MAINT]
     assert stopped.instance.state is InstanceState.PENDING
     assert empty.instance.state is InstanceState.TERMINATED
+    assert asleep.instance.state is InstanceState.STOPPED
     assert stage.world.servers["lb1", BACKEND, "slot3"].ip == "127.0.0.1"
 
 
@@ -152,10 +157,13 @@ class CrashingJournal(RecordingJournal):
         (lambda stage, _: stage.world.dead.add("haproxy:lb1"), Skipped("no_second_look:haproxy:lb1")),
     ],
 )
-def test_a_node_is_looked_at_again_before_it_is_ended(stage: Stage, arrange: Any, result: Skipped) -> None:
+@pytest.mark.parametrize("kind", [Stop, Terminate])
+def test_a_node_is_looked_at_again_before_it_is_stopped_or_ended(
+    stage: Stage, arrange: Any, result: Skipped, kind: type[Ending]
+) -> None:
     node = stage.serving(1)
     arrange(stage, node)
-    (outcome,) = stage.do(ends(node))
+    (outcome,) = stage.do(kind(**about(node), endpoints=PLACES))
     assert outcome.result == result
     assert node.instance.state is InstanceState.RUNNING
 
@@ -211,10 +219,11 @@ def test_nobody_is_ended_once_another_process_has_the_group(stage: Stage, troubl
     assert results == [Done(), Skipped(code)]
 
 
-def test_a_foreign_instance_is_never_ended(stage: Stage) -> None:
+@pytest.mark.parametrize("kind", [Stop, Terminate])
+def test_a_foreign_instance_is_never_stopped_or_ended(stage: Stage, kind: type[Ending]) -> None:
     node = stage.serving(1)
     node.ours = False
-    (outcome,) = stage.do(ends(node))
+    (outcome,) = stage.do(kind(**about(node), endpoints=PLACES))
     assert outcome.result == Failed("not_ours", f"{node.instance.instance_id} does not carry our tags", retryable=False)
     assert node.instance.state is InstanceState.RUNNING
 
@@ -225,6 +234,36 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(stage: Stage) -> None:
     assert {outcome.result for outcome in report.outcomes} == {Skipped("dry_run")}
     assert report.memory.launches == ()
     assert stage.world.writes == []
+
+
+def test_a_crash_after_a_stop_stops_nothing_else_and_loses_no_node(stage: Stage) -> None:
+    rules = policy(
+        bounds={"min": 1, "max": 4},
+        drain={"sticky_for": "0s", "empty_for": "0s"},
+        launch={"launch_template": "t", "subnets": ["subnet-a"], "warm_pool": {"stopped": 1}},
+    )
+    stage.serving(1)
+    leaving = stage.serving(2)
+    stage.do(Deregister(**about(leaving), endpoints=PLACES), memory=Memory())
+    drains = {leaving.instance.instance_id: DrainRecord(stage.world.now, stage.world.now)}
+    stage.store.memories["edge"] = replace(stage.store.load("edge"), drains=drains, looked_at=stage.world.now)
+    journal = stage.hands.journal
+    stage.hands = replace(stage.hands, journal=CrashingJournal())
+    with pytest.raises(Crash):
+        stage.cycle(rules)
+    assert leaving.instance.state is InstanceState.STOPPED
+    leaving.instance = replace(leaving.instance, state=InstanceState.RUNNING)  # as EC2 lists it for a while
+    stage.hands = replace(stage.hands, journal=journal)
+    again = stage.cycle(rules)
+    assert [(type(action).__name__, action.subject) for action in again.plan.actions] == [
+        ("Stop", leaving.instance.instance_id)
+    ]
+    assert again.failures == ()
+    after = stage.cycle(rules)
+    assert [type(action).__name__ for action in after.plan.actions] == ["Forget"]
+    assert (after.memory.drains, {*after.memory.pool}) == ({}, {leaving.instance.instance_id})
+    assert after.memory.lost_at is None
+    assert stage.cycle(rules).plan.actions == ()
 
 
 def test_an_action_that_nobody_carries_out_is_a_bug(stage: Stage) -> None:

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoscaler.model.snapshot import InstanceState, ServerStatus
+from autoscaler.policy.launch import WarmPoolRules
+from autoscaler.policy.schema import Policy
 from autoscaler.simulate.world import SimulatedNode
 from tests.support.fleet import BACKEND, policy, seconds
 from tests.support.stage import Stage
@@ -33,20 +35,27 @@ RULES = policy(
 )
 
 
-class Drama(Stage):
-    """A stage on which things happen. `cut` collects who was on a node when it was ended."""
+POOLED = RULES.model_copy(
+    update={"launch": RULES.launch.model_copy(update={"warm_pool": WarmPoolRules(stopped=2, max_age=seconds(120))})}
+)
+ENDED = frozenset({InstanceState.STOPPED, InstanceState.TERMINATED})
 
-    def __init__(self) -> None:
+
+class Drama(Stage):
+    """A stage on which things happen. `cut` collects who was on a node when it was stopped or ended."""
+
+    def __init__(self, rules: Policy = RULES) -> None:
         super().__init__()
+        self.rules = rules
         self.cut: list[str] = []
 
     def run(self) -> None:
         """Let a cycle and five seconds pass; instances boot, join, and heartbeat by their sessions."""
         before = {node.instance.instance_id: (node.publishers, self.sessions(node)) for node in self.running()}
-        self.cycle(RULES)
+        self.cycle(self.rules)
         for node in self.world.nodes.values():
             key = node.instance.instance_id
-            if node.instance.state is InstanceState.TERMINATED and key in before and any(before.pop(key)):
+            if node.instance.state in ENDED and key in before and any(before.pop(key)):
                 self.cut.append(key)
         self.world.advance(seconds(5))
         for node in self.world.nodes.values():
@@ -107,6 +116,10 @@ class Drama(Stage):
         """Reload HAProxy: what its new worker counts proves nothing about older sessions."""
         self.world.haproxy_started_at = self.world.now
 
+    def sell_out(self, number: int) -> None:
+        """Let EC2 have so many instances more, or plenty again."""
+        self.world.capacity = {} if self.world.capacity else {"subnet-a": number % 3, "subnet-b": 0}
+
     def forget(self, _: int) -> None:
         """Lose the whole memory."""
         self.store.memories.clear()
@@ -114,15 +127,15 @@ class Drama(Stage):
 
 EVENTS: list[Callable[[Drama, int], None]] = [
     *[Drama.arrive, Drama.leave, Drama.leave, Drama.unpublish] * 3,
-    Drama.publish, Drama.toggle, Drama.freeze, Drama.reload, Drama.forget,
+    Drama.publish, Drama.toggle, Drama.freeze, Drama.reload, Drama.forget, Drama.sell_out,
 ]  # fmt: skip
 acts = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 40), st.integers(1, 12)), min_size=4, max_size=16)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(acts)
-def test_nobody_is_ever_cut(script: list[tuple[Callable[[Drama, int], None], int, int]]) -> None:
-    drama = Drama()
+@given(acts, st.sampled_from([RULES, POOLED]))
+def test_nobody_is_ever_cut(script: list[tuple[Callable[[Drama, int], None], int, int]], rules: Policy) -> None:
+    drama = Drama(rules)
     drama.run()
     drama.run()
     drama.arrive(25)
@@ -151,6 +164,42 @@ def test_the_group_grows_with_its_viewers_and_shrinks_when_they_left() -> None:
     assert drama.cut == []
     slots = [server.ip for (_, backend, _), server in drama.world.servers.items() if backend == BACKEND]
     assert slots.count("127.0.0.1") == 5  # the slots of the gone are free again
+
+
+def test_the_warm_pool_takes_what_the_group_gives_and_gives_it_back() -> None:
+    drama = Drama(POOLED)
+    writes: list[list[str]] = []
+    for cycle in range(66):
+        if cycle in {3, 62}:
+            drama.arrive(25)
+        if cycle == 12:
+            drama.leave(0)
+        drama.run()
+        writes.append([line.split()[0] for line in drama.world.writes if line.startswith(("launch", "stop", "wake"))])
+        drama.world.writes.clear()
+        if cycle == 2:  # one is on its way into the pool at a time
+            assert writes == [["launch"], ["launch"], ["stop"]]
+    assert writes[3] == ["wake", "launch"]  # three are wanted, and one was asleep
+    assert writes[12:28] == [[]] * 16  # the pool is full again, so what is drained is ended
+    assert writes[28:33] == [["launch"], ["stop"], ["launch"], ["stop"], []]  # replaced at the age of two minutes
+    assert writes[62] == ["wake", "wake"]  # and growth waits for no launch
+    assert len([node for node in drama.running() if node.woken]) == 2
+    assert drama.cut == []
+
+
+def test_a_group_that_leaves_a_full_size_keeps_its_drained_nodes_asleep() -> None:
+    drama = Drama(POOLED)
+    for cycle in range(30):
+        if cycle == 2:
+            drama.arrive(60)  # all that max allows, so the pool is empty
+        if cycle == 12:
+            full = len(drama.running())
+            drama.leave(0)
+        drama.run()
+    states = [node.instance.state for node in drama.world.nodes.values()]
+    assert (full, states.count(InstanceState.STOPPED), len(drama.running())) == (5, 2, 1)
+    assert sum(line.startswith("stop") for line in drama.world.writes) == 3  # the first joined for the pool
+    assert drama.cut == []
 
 
 def test_a_publisher_holds_its_node_for_ever() -> None:

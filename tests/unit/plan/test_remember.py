@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from autoscaler.model.decision import Decision
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
 from autoscaler.model.plan import (
     Action,
     CancelDrain,
@@ -19,6 +19,7 @@ from autoscaler.model.plan import (
     Register,
     Result,
     Skipped,
+    Stop,
     Wake,
 )
 from autoscaler.plan.remember import intend, settle
@@ -32,6 +33,11 @@ CANCEL = CancelDrain(why="below_desired", slot="slot1", **PLACE)
 STOCK_OUT = Failed("stock_out", "", retryable=True)
 LOST_ANSWER = Failed("ec2_unreachable", "", retryable=True)
 REJECTED = Failed("ec2_rejected", "", retryable=False)
+STOP = Stop(why="drained", **PLACE)
+WAKE = Wake(why="below_desired", instance_type="big", subnet="s", **NODE)
+FILL = Launch(
+    token="f", why="pool_short", group="edge", spec=LaunchSpec(instance_type="big"), subnet="s", count=1, pool=True
+)
 
 
 def intended(memory: Memory, *actions: Action) -> Memory:
@@ -100,3 +106,39 @@ def test_who_was_admitted_is_remembered_at_once(result: Result, admitted: dict[s
 def test_who_was_admitted_before_keeps_the_first_time() -> None:
     register, earlier = Register(why="joined", slot="slot1", **PLACE), NOW - seconds(60)
     assert settle(Memory(admitted={"i-1": earlier}), [Outcome(register, Done())], NOW).admitted == {"i-1": earlier}
+
+
+def test_a_stopped_node_is_the_pools_since_it_was_to_be_stopped() -> None:
+    assert intended(Memory(), STOP).pool == {"i-1": NOW}
+    assert intended(Memory(pool={"i-1": NOW - seconds(9)}), STOP).pool == {"i-1": NOW - seconds(9)}
+
+
+def test_a_launch_for_the_pool_is_remembered_as_one_and_changes_no_size() -> None:
+    after = intended(Memory(), FILL)
+    assert after.launches == (LaunchRecord("f", "s", "big", 1, NOW, pool=True),)
+    done = settle(after, [Outcome(FILL, Done(("i-7",)))], NOW)
+    assert done.launches == (LaunchRecord("f", "s", "big", 1, NOW, ("i-7",), pool=True),)
+    assert done.events == ()
+
+
+@pytest.mark.parametrize(
+    ("result", "wakes", "stock_outs"),
+    [
+        (Done(), {"i-1": WakeRecord(NOW)}, {}),
+        (REJECTED, {"i-1": WakeRecord(NOW, failed=True)}, {}),
+        (LOST_ANSWER, {"i-1": WakeRecord(NOW, failed=True)}, {}),
+        (STOCK_OUT, {}, {"big/s": NOW + seconds(180)}),
+    ],
+)
+def test_what_became_of_a_wake(result: Result, wakes: dict[str, Any], stock_outs: dict[str, Any]) -> None:
+    before = intended(Memory(pool={"i-1": NOW}), WAKE)
+    assert before.wakes == {"i-1": WakeRecord(NOW)}
+    after = settle(before, [Outcome(WAKE, result)], NOW)
+    assert (after.wakes, after.stock_outs, after.pool) == (wakes, stock_outs, {"i-1": NOW})
+
+
+@pytest.mark.parametrize(
+    ("result", "until"), [(Done(), None), (LOST_ANSWER, None), (REJECTED, NOW + seconds(3600)), (Skipped("x"), None)]
+)
+def test_when_ec2_will_not_stop_a_node_none_is_stopped_for_a_while(result: Result, until: Any) -> None:
+    assert settle(intended(Memory(), STOP), [Outcome(STOP, result)], NOW).no_stops_until == until
