@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from math import ceil
 from typing import NamedTuple
 
@@ -94,38 +95,47 @@ class Roster:
 
 def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
-    nodes = view.snapshot.nodes
-    phases = {node.instance_id: classify(node, view) for node in nodes}
-    in_service = tuple(_member(node, view) for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE)
-    warming = [node for node in nodes if phases[node.instance_id] in WARMING and not overdue(node, view)]
+    phases: dict[str, Phase] = {}
+    in_service: list[Member] = []
+    leaving: list[Member] = []
+    warming: list[str] = []
+    weigh = cache(partial(weight, view=view))
+    for node in view.snapshot.nodes:
+        kind, key = node.instance.instance_type, node.instance.instance_id
+        phase = phases[key] = classify(node, view)
+        if phase is Phase.IN_SERVICE:
+            in_service.append(Member(key, weigh(kind), view.warming_up(node)))
+        elif phase in LEAVING:
+            leaving.append(Member(key, weigh(kind), view.warming_up(node)))
+        elif phase in WARMING and not overdue(node, view):
+            warming.append(kind)
     launched = unseen(view)
-    on_their_way = [*(node.instance.instance_type for node in warming), *launched]
-    sizes = [*(member.weight for member in in_service), *(weight(name, view) for name in on_their_way)]
+    serving = [weight for _, weight, _ in in_service]
+    sizes = [*serving, *map(weigh, warming), *map(weigh, launched)]
     return Roster(
         phases=phases,
-        in_service=in_service,
-        leaving=tuple(_member(node, view) for node in nodes if phases[node.instance_id] in LEAVING),
+        in_service=tuple(in_service),
+        leaving=tuple(leaving),
         warming=len(warming),
         unseen=len(launched),
         sizes=tuple(sorted(sizes, reverse=True)),
-        next_size=weight(next_type(view), view),
+        next_size=weigh(next_type(view)),
         capacity=sum(sizes),
-        serving=sum(member.weight for member in in_service),
+        serving=sum(serving),
     )
-
-
-def _member(node: Node, view: View) -> Member:
-    return Member(node.instance_id, weight(node.instance.instance_type, view), view.warming_up(node))
 
 
 def classify(node: Node, view: View) -> Phase:
     """Tell a node's phase. A source that could not be read never makes a node look worse than it was."""
-    if node.instance.state in _BY_STATE:
+    key = node.instance.instance_id
+    if node.instance.state is not InstanceState.RUNNING:
         return _not_running(node, view)
-    if node.instance_id in view.memory.drains:
+    if key in view.memory.drains:
         return _draining(node, view)
-    admitted = node.instance_id in view.memory.admitted
-    if serving(node, view) or (isinstance(node.servers, Gap) and admitted):
+    if key in view.serving:
+        return Phase.IN_SERVICE
+    admitted = key in view.memory.admitted
+    if isinstance(node.servers, Gap) and admitted:
         return Phase.IN_SERVICE
     return _out_of_service(node, view, admitted=admitted)
 
@@ -163,14 +173,6 @@ def joined(node: Node, now: datetime) -> bool:
     return node.instance.state is InstanceState.RUNNING and beating(node, now) and node.answers is not False
 
 
-def serving(node: Node, view: View) -> bool:
-    """Whether every balancer sends new sessions to the node, in every backend of the policy."""
-    if isinstance(node.servers, Gap):
-        return False
-    up = {(server.balancer, server.backend) for server in node.servers if server.status is ServerStatus.UP}
-    return len(up) >= view.places > 0
-
-
 def overdue(node: Node, view: View) -> bool:
     """Whether a node has been out of service for so long that we no longer count on it, whatever it says of itself."""
     since = view.memory.outside.get(node.instance_id)
@@ -189,10 +191,10 @@ def suspect(node: Node, view: View) -> bool:
 
     A stale row alone may mean "overloaded", the opposite of "remove it" (Ant-Media-Server #7045, #7226).
     """
-    stale = isinstance(node.heartbeat, Heartbeat) and not beating(node, view.now)
-    if isinstance(node.servers, Gap):
+    if node.answers is not False or isinstance(node.servers, Gap):
         return False
-    return stale and node.answers is False and all(server.status is not ServerStatus.UP for server in node.servers)
+    stale = isinstance(node.heartbeat, Heartbeat) and not beating(node, view.now)
+    return stale and all(server.status is not ServerStatus.UP for server in node.servers)
 
 
 def parked(node: Node) -> bool:
@@ -211,6 +213,8 @@ def unseen(view: View, *, pool: bool = False) -> list[str]:
 
     Those for the warm pool, or the others.
     """
+    if not view.memory.launches:
+        return []
     listed = {node.instance_id for node in view.snapshot.nodes}
     tokens = {node.instance.token for node in view.snapshot.nodes}
     types: list[str] = []

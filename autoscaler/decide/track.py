@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, serving, suspect
+from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, suspect
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
@@ -20,8 +20,10 @@ def track(view: View) -> Memory:
         return view.memory
     now, memory = view.now, _watched(view)
     running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
-    nodes = {node.instance_id: node for node in running}
-    admitted = _since(memory.admitted, [n for n in running if _was_admitted(n, memory) or serving(n, view)], now)
+    nodes = {node.instance.instance_id: node for node in running}
+    serving = view.serving
+    served = [key for key, node in nodes.items() if key in serving or _was_admitted(node, memory)]
+    admitted = _since(memory.admitted, served, now)
     pool = {**_filling(view), **memory.pool}
     apart = {node.instance_id for node in view.snapshot.nodes} - admitted.keys() if pool else frozenset[str]()
     return replace(
@@ -29,12 +31,12 @@ def track(view: View) -> Memory:
         looked_at=now,
         drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
         admitted=admitted,
-        suspects=_since(memory.suspects, [n for n in running if suspect(n, view)], now),
-        outside=_since(memory.outside, [n for n in running if not serving(n, view)], now),
+        suspects=_since(memory.suspects, [key for key, node in nodes.items() if suspect(node, view)], now),
+        outside=_since(memory.outside, [key for key in nodes if key not in serving], now),
         lost_at=now if _lost(memory, nodes) else memory.lost_at,
-        launches=tuple(_outstanding(memory.launches, view)),
+        launches=tuple(_outstanding(memory.launches, view)) if memory.launches else (),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
-        events=tuple(event for event in memory.events if now - event.at <= EVENTS_KEPT),
+        events=tuple([event for event in memory.events if now - event.at <= EVENTS_KEPT]),
         counters=counted(view),
         windows=seen(view),
         pool={key: at for key, at in pool.items() if key in apart},
@@ -55,7 +57,7 @@ def _filling(view: View) -> dict[str, datetime]:
 
 def _lost(memory: Memory, running: Mapping[str, Node]) -> bool:
     """Whether a node that had served is gone though nobody drained it: a crash, an interruption, somebody's hand."""
-    return any(key not in running and key not in memory.drains for key in memory.admitted)
+    return not memory.admitted.keys() <= running.keys() | memory.drains.keys()
 
 
 def _watched(view: View) -> Memory:
@@ -84,8 +86,8 @@ def _was_admitted(node: Node, memory: Memory) -> bool:
     return at is not None and at >= node.instance.launched_at
 
 
-def _since(known: Mapping[str, datetime], nodes: list[Node], now: datetime) -> dict[str, datetime]:
-    return {node.instance_id: known.get(node.instance_id, now) for node in nodes}
+def _since(known: Mapping[str, datetime], keys: Iterable[str], now: datetime) -> dict[str, datetime]:
+    return {key: known.get(key, now) for key in keys}
 
 
 def _emptied(record: DrainRecord, node: Node, now: datetime) -> DrainRecord:

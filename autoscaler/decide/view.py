@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import FleetSnapshot, Node
 from autoscaler.policy.schema import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """One group in one cycle. `now` is the snapshot's time; there is no other."""
 
@@ -27,6 +29,16 @@ class View:
     def places(self) -> int:
         """In how many server lines a node in service stands: one in each backend of each balancer."""
         return len(self.snapshot.proxies) * len(self.policy.endpoints)
+
+    @cached_property
+    def serving(self) -> frozenset[str]:
+        """The nodes to which every balancer sends new sessions, in every backend of the policy."""
+        places = self.places
+        return frozenset(key for key, up in self.snapshot.places_up.items() if up >= places > 0)
+
+    def of(self, keys: Iterable[str]) -> list[Node]:
+        """Return the nodes with these ids."""
+        return [self.snapshot.by_id[key] for key in keys]
 
     def warming_up(self, node: Node) -> bool:
         """Whether the node entered service less than `warm_up` ago: what it measures is still its own boot."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 
 class Phase(StrEnum):
@@ -87,7 +88,7 @@ class Proposal:
         return replace(self, desired=desired, reasons=(*self.reasons, reason))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """The outcome of one cycle for one group.
 
@@ -103,6 +104,11 @@ class Decision:
     verdicts: tuple[Verdict, ...] = ()
     phases: Mapping[str, Phase] = field(default_factory=dict)
     unseen: int = 0
+
+    @cached_property
+    def apart(self) -> tuple[str, ...]:
+        """The nodes that are not in service, in their order."""
+        return tuple(key for key, phase in self.phases.items() if phase is not Phase.IN_SERVICE)
 
     @property
     def direction(self) -> Direction:

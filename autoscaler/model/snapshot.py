@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.quick import quick
@@ -234,7 +235,7 @@ class Node:
         return self.sessions == 0 and self.publishers == 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FleetSnapshot:
     """One group, seen once. `taken_at` is the cycle's only "now".
 
@@ -263,6 +264,21 @@ class FleetSnapshot:
     def all_gaps(self) -> tuple[Gap, ...]:
         """Everything that was not seen, for people."""
         return (*self.gaps, *self.signal_gaps)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Node]:
+        """The nodes by instance id."""
+        return {node.instance.instance_id: node for node in self.nodes}
+
+    @cached_property
+    def places_up(self) -> Mapping[str, int]:
+        """How many places send new sessions to each node: backends of balancers. Only nodes that have any are named."""
+        up: dict[str, int] = {}
+        for node in self.nodes:
+            if isinstance(node.servers, tuple) and node.servers:
+                places = {(line.balancer, line.backend) for line in node.servers if line.status is ServerStatus.UP}
+                up[node.instance.instance_id] = len(places)
+        return up
 
     def lacks(self, source: str) -> bool:
         """Whether the whole of `source` could not be read."""

@@ -6,7 +6,7 @@ The guard sees the finished plan and the facts, and strikes every step that woul
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from autoscaler.decide.classify import unseen
@@ -23,7 +23,7 @@ _MOST_LOST_RATIO = 1 / 3
 
 def guard(plan: Plan, view: View) -> Plan:
     """Keep the steps that are safe; say why of each that is struck or cut."""
-    nodes = {node.instance_id: node for node in view.snapshot.nodes}
+    nodes = view.snapshot.by_id
     budget = _Budget(plan.decision, view)
     kept: list[Action] = []
     coming = {action.instance_id for action in plan.actions if isinstance(action, Admission | Wake)}
@@ -76,7 +76,7 @@ class _Budget:
         return replace(action, count=count), "" if count == action.count else "max_instances"
 
 
-def _why_not_end(action: Ending, nodes: dict[str, Node], decision: Decision, view: View) -> str:
+def _why_not_end(action: Ending, nodes: Mapping[str, Node], decision: Decision, view: View) -> str:
     """Say why a node must not be stopped or terminated now, or nothing."""
     node = nodes.get(action.instance_id)
     phase = decision.phases.get(action.instance_id)

@@ -9,7 +9,7 @@ from autoscaler.plan.guard import guard
 from autoscaler.plan.pool import keepers, tend
 from autoscaler.plan.removal import removals
 from autoscaler.plan.repair import clearances, departures, registrations, strangers
-from autoscaler.plan.slots import map_slots
+from autoscaler.plan.slots import SlotMap, map_slots
 from autoscaler.plan.supply import supply, unanswered
 
 
@@ -18,6 +18,8 @@ def plan(decision: Decision, view: View) -> Plan:
     if view.snapshot.lacks("ec2"):
         return Plan(decision)
     slots = map_slots(view)
+    if _settled(decision, view, slots):
+        return Plan(decision, refusals=tuple(strangers(slots)))
     admissions, unplaced = registrations(decision, view, slots)
     additions, unaffordable = supply(decision, view, slots)
     staying = {action.instance_id for action in additions if isinstance(action, CancelDrain | Wake)}
@@ -36,4 +38,16 @@ def plan(decision: Decision, view: View) -> Plan:
         ),
         refusals=(*unplaced, *unaffordable, *protected, *strangers(slots)),
     )
-    return guard(draft, view)
+    return guard(draft, view) if draft.actions else draft
+
+
+def _settled(decision: Decision, view: View, slots: SlotMap) -> bool:
+    """Whether there is nothing to do in any part of the plan, which is so in most cycles.
+
+    All nodes are in service, as many as wanted; no launch is on its way, no slot to be freed, and no warm pool.
+    """
+    if decision.desired != decision.current or view.memory.launches or slots.gone:
+        return False
+    if view.policy.launch.warm_pool.stopped or view.memory.pool:
+        return False
+    return not decision.apart

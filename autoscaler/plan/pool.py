@@ -79,7 +79,7 @@ class _Pool:
     """
 
     def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
-        self._nodes = [node for node in view.snapshot.nodes if node.instance_id not in staying]
+        self._nodes = [node for node in view.of(decision.apart) if node.instance_id not in staying]
         self._phases = decision.phases
         self.asleep = [node for node in self.of(Phase.STOPPED) if node.instance.state is InstanceState.STOPPED]
         stopped = self.of(Phase.STOPPED)

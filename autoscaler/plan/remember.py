@@ -21,6 +21,8 @@ NO_STOPS = timedelta(hours=1)
 
 def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
     """Remember what is about to be done."""
+    if not plan.actions:
+        return memory
     drains, pool, wakes = dict(memory.drains), dict(memory.pool), dict(memory.wakes)
     launches = {record.token: record for record in memory.launches}
     for action in plan.actions:

@@ -8,8 +8,10 @@ every backend of every balancer.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autoscaler.decide.view import View
 from autoscaler.model.snapshot import PARKING, Gap, InstanceState, Node, Server, ServerStatus
@@ -33,30 +35,40 @@ class SlotMap:
 
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
-    lines: defaultdict[str, list[Server]] = defaultdict(list)
-    for proxy in view.snapshot.proxies:
-        for server in proxy.servers:
-            lines[server.name].append(server)
-    is_slot = re.compile(re.escape(view.policy.slots) + r"\d+").fullmatch
+    lines = [server for proxy in view.snapshot.proxies for server in proxy.servers]
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for server in lines:
+        if server.status is not ServerStatus.MAINT or (server.ip, server.port) != PARKING:
+            holders[server.name].add(server.ip)
     asleep = {n.instance.ip for n in view.snapshot.nodes if n.instance.state is InstanceState.STOPPED}
     alive = {node.instance.ip for node in view.snapshot.nodes} - asleep
     taken: dict[str, str] = {}
     free: list[str] = []
+    lapsed: dict[str, set[str]] = {}
+    for name, places in _slots(view.policy.slots, tuple([server.name for server in lines])):
+        ips = holders.get(name)
+        if ips is None:
+            free += [name] if places == view.places else []
+        elif ips <= alive:
+            taken |= {ip: name for ip in ips if ip not in taken}
+        else:
+            taken |= {ip: name for ip in ips & alive if ip not in taken}
+            lapsed[name] = ips - alive
+    gone, foreign = _sorted(lapsed, lines, asleep)
+    return SlotMap(taken, tuple(free), gone, foreign)
+
+
+def _sorted(
+    lapsed: Mapping[str, set[str]], lines: Iterable[Server], asleep: set[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the slots whose holders are gone, and those that serve somebody who is none of our instances."""
     gone: dict[str, str] = {}
     foreign: dict[str, str] = {}
-    for name in sorted(filter(is_slot, lines), key=_number):
-        servers = lines[name]
-        ips = {server.ip for server in servers if not _parked(server)}
-        for ip in ips & alive:
-            taken.setdefault(ip, name)
-        lapsed = ips - alive
-        if not ips and len(servers) == view.places:
-            free.append(name)
-        elif lapsed:
-            idle = all(server.status in _IDLE for server in servers if server.ip in lapsed)
-            if idle or not lapsed & asleep:  # until its health check fails, a stopped one seems to serve
-                (gone if idle else foreign)[name] = min(lapsed)
-    return SlotMap(taken, tuple(free), gone, foreign)
+    for name, ips in lapsed.items():
+        idle = all(server.status in _IDLE for server in lines if server.name == name and server.ip in ips)
+        if idle or not ips & asleep:  # until its health check fails, a stopped one seems to serve
+            (gone if idle else foreign)[name] = min(ips)
+    return gone, foreign
 
 
 def slot_name(node: Node) -> str:
@@ -68,8 +80,15 @@ def slot_name(node: Node) -> str:
     return next((server.name for server in servers if "/" not in server.name), "")
 
 
-def _parked(server: Server) -> bool:
-    return server.status is ServerStatus.MAINT and (server.ip, server.port) == PARKING
+@lru_cache(maxsize=16)
+def _slots(prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Return the slots of a prefix among the names of all lines, by number, and in how many lines each stands.
+
+    Names are what the configuration declares, so they are hardly ever others than in the cycle before.
+    """
+    is_slot = re.compile(re.escape(prefix) + r"\d+").fullmatch
+    found = Counter(filter(is_slot, names))
+    return tuple((name, found[name]) for name in sorted(found, key=_number))
 
 
 def _number(name: str) -> int:

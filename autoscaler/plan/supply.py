@@ -52,7 +52,7 @@ def _room(decision: Decision, view: View, slots: SlotMap) -> int:
         return view.policy.bounds.max
     coming = sum(
         node.instance.ip not in slots.of and decision.phases[node.instance_id] in WARMING
-        for node in view.snapshot.nodes
+        for node in view.of(decision.apart)
     )
     return max(0, len(slots.free) + len(slots.gone) - coming - decision.unseen)
 
@@ -63,6 +63,8 @@ def launches(count: int, view: View, room: int, *, pool: bool = False) -> list[L
     At most `room` of them are spot. Where spot is out of stock the same type comes on demand: growth does not wait.
     `pool`: they are for the warm pool.
     """
+    if count <= 0:
+        return []
     population = Counter(node.instance.subnet for node in view.snapshot.nodes)
     instance_type = next_type(view)
     share = dict.fromkeys(open_subnets(instance_type, view), 0)
@@ -106,9 +108,8 @@ def _spec(rules: LaunchRules, instance_type: str, *, spot: bool) -> LaunchSpec:
 
 def unanswered(view: View) -> Iterator[Launch]:
     """Repeat launches whose answer never came: the same token brings the same instances, not more of them."""
-    listed = {node.instance.token for node in view.snapshot.nodes}
     for record in view.memory.launches:
-        if not record.instance_ids and record.token not in listed:
+        if not record.instance_ids and all(node.instance.token != record.token for node in view.snapshot.nodes):
             spec = _spec(view.policy.launch, record.instance_type, spot=record.spot)
             yield Launch(
                 token=record.token,
@@ -123,7 +124,7 @@ def unanswered(view: View) -> Iterator[Launch]:
 
 def _healthy_leaving(decision: Decision, view: View) -> list[Node]:
     """List draining nodes that could serve again, the one with most sessions first."""
-    nodes = [node for node in view.snapshot.nodes if decision.phases[node.instance_id] in LEAVING]
+    nodes = [node for node in view.of(decision.apart) if decision.phases[node.instance_id] in LEAVING]
     able = [
         node
         for node in nodes
