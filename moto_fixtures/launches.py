@@ -1,4 +1,4 @@
-"""RunInstances and StartInstances as EC2 does them: client tokens, capacity, partial grants, wrong states."""
+"""RunInstances, StartInstances and StopInstances as EC2 does them: tokens, capacity, partial grants, wrong states."""
 
 from __future__ import annotations
 
@@ -70,6 +70,26 @@ class Launches:
             for instance in waking:
                 instance.launch_time = datetime.now(UTC).replace(tzinfo=None)  # moto's times are naive UTC
         return answer
+
+    def stop(self, call: Call, backend: Backend, forward: Forward) -> Answer:
+        """Stop instances that run, and no one-time spot ones, which is what RunInstances brings."""
+        for name in call.listed("InstanceId"):
+            instance = backend.find(name)
+            if instance is not None:
+                self._stoppable(instance)
+        return forward()
+
+    @staticmethod
+    def _stoppable(instance: Any) -> None:  # noqa: ANN401  # a moto instance
+        if instance.state not in {"running", "stopping", "stopped"}:
+            sentence = f"The instance '{instance.id}' is not in a state from which it can be stopped."
+            raise Refusal(400, "IncorrectInstanceState", sentence)
+        if instance.lifecycle == "spot":
+            sentence = (
+                f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot"
+                " Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests."
+            )
+            raise Refusal(400, "UnsupportedOperation", sentence)
 
     def _startable(self, instance: Any, backend: Backend) -> None:  # noqa: ANN401  # a moto instance
         if instance.state in {"stopping", "shutting-down", "terminated"}:

@@ -180,6 +180,8 @@ class Shim:
         with backend.hiding(younger_than_s=self.visible_after_s):
             if call.action == "StartInstances":
                 return self.launches.start(call, backend, lambda: collect(self.app, environ))
+            if call.action == "StopInstances":
+                return self.launches.stop(call, backend, lambda: collect(self.app, environ))
             return collect(self.app, environ)
 
     def _afflict(self, fault: Fault, environ: WSGIEnvironment, script: Script, cleared: threading.Event) -> None:

@@ -44,6 +44,10 @@ class Rig(Protocol):
 
     def stopped_an_hour_ago(self, instance_id: str) -> None: ...
 
+    def starting(self) -> str: ...
+
+    def started(self, instance_id: str) -> None: ...
+
     def state(self, instance_id: str) -> InstanceState: ...
 
 
@@ -78,6 +82,14 @@ class SimulatedRig:
         node = self.world.nodes[instance_id]
         launched_at = self.world.now - HOUR
         node.instance = replace(node.instance, state=InstanceState.STOPPED, launched_at=launched_at)
+
+    def starting(self) -> str:
+        [instance_id] = self.control.launch(launch(self.subnet("a")))
+        return instance_id
+
+    def started(self, instance_id: str) -> None:
+        node = self.world.nodes[instance_id]
+        node.instance = replace(node.instance, state=InstanceState.RUNNING)
 
     def state(self, instance_id: str) -> InstanceState:
         return self.world.nodes[instance_id].instance.state
@@ -114,6 +126,14 @@ class Ec2Rig:
         instance = self._find(instance_id)
         instance.stop()
         instance.launch_time -= HOUR
+
+    def starting(self) -> str:
+        self.server.steer(pending_s=60)
+        [instance_id] = self.control.launch(launch(self.subnet("a")))
+        return instance_id
+
+    def started(self, instance_id: str) -> None:
+        """Do nothing: its instances start at once, unless told otherwise."""
 
     def state(self, instance_id: str) -> InstanceState:
         return InstanceState(self._find(instance_id).state)
@@ -290,15 +310,22 @@ def wake(control: FleetControl, instance_id: str) -> None:
     control.wake(instance_id)
 
 
-@pytest.mark.parametrize("touch", [terminate, wake])
-def test_what_is_not_ours_is_never_touched(rig: Rig, touch: Callable[[FleetControl, str], None]) -> None:
+def stop(control: FleetControl, instance_id: str) -> None:
+    control.stop(instance_id)
+
+
+@pytest.mark.parametrize("touch", [terminate, wake, stop])
+@pytest.mark.parametrize("asleep", [True, False])
+def test_what_is_not_ours_is_never_touched(rig: Rig, touch: Callable[[FleetControl, str], None], asleep: bool) -> None:  # noqa: FBT001  # a parameter of the test
     theirs = rig.foreign()
-    rig.stopped_an_hour_ago(theirs)
+    if asleep:
+        rig.stopped_an_hour_ago(theirs)
+    before = rig.state(theirs)
     with pytest.raises(ActionError) as caught:
         touch(rig.control, theirs)
     assert caught.value.code == "not_ours"
     assert not caught.value.retryable
-    assert rig.state(theirs) is InstanceState.STOPPED
+    assert rig.state(theirs) is before
 
 
 def test_a_stopped_instance_is_listed_and_wakes_with_a_new_launch_time(rig: Rig) -> None:
@@ -311,6 +338,71 @@ def test_a_stopped_instance_is_listed_and_wakes_with_a_new_launch_time(rig: Rig)
     assert awake.state in STARTED
     assert awake.ip == asleep.ip
     assert awake.launched_at - asleep.launched_at >= HOUR
+
+
+def test_a_stopped_instance_is_the_same_when_it_is_woken(rig: Rig) -> None:
+    rig.control.launch(launch(rig.subnet("a")))
+    awake = only(rig.fleet.instances("edge"))
+    rig.started(awake.instance_id)
+    rig.control.stop(awake.instance_id)
+    asleep = only(rig.fleet.instances("edge"))
+    assert asleep.state is InstanceState.STOPPED
+    assert (asleep.ip, asleep.subnet, asleep.token) == (awake.ip, awake.subnet, awake.token)
+    assert asleep.launched_at == awake.launched_at  # of its last start
+    rig.control.wake(awake.instance_id)
+    again = only(rig.fleet.instances("edge"))
+    assert again.state in STARTED
+    assert (again.instance_id, again.ip) == (awake.instance_id, awake.ip)
+
+
+def test_stopping_what_is_stopped_is_success_and_changes_nothing(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    rig.started(instance_id)
+    rig.control.stop(instance_id)
+    before = rig.fleet.instances("edge")
+    rig.control.stop(instance_id)
+    assert rig.fleet.instances("edge") == before
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["terminated", "unknown"])
+def test_stopping_what_is_gone_is_success(rig: Rig, ended: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    instance_id = "i-00000000000000dad"
+    if ended:
+        [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+        rig.control.terminate(instance_id)
+    rig.control.stop(instance_id)
+    assert rig.fleet.instances("edge") == ()
+
+
+def test_a_spot_instance_cannot_be_stopped(rig: Rig) -> None:
+    action = launch(rig.subnet("a"))
+    [instance_id] = rig.control.launch(replace(action, spec=replace(action.spec, spot=True)))
+    rig.started(instance_id)
+    with pytest.raises(ActionError) as caught:
+        rig.control.stop(instance_id)
+    assert (caught.value.code, caught.value.retryable) == ("ec2_rejected", False)
+    assert rig.state(instance_id) is InstanceState.RUNNING
+
+
+def test_what_does_not_run_yet_is_stopped_later(rig: Rig) -> None:
+    instance_id = rig.starting()
+    with pytest.raises(ActionError) as caught:
+        rig.control.stop(instance_id)
+    assert (caught.value.code, caught.value.retryable) == ("ec2_wrong_state", True)
+    assert rig.state(instance_id) is InstanceState.PENDING
+
+
+def test_a_stopped_instance_needs_capacity_again(rig: Rig) -> None:
+    [instance_id] = rig.control.launch(launch(rig.subnet("a")))
+    rig.started(instance_id)
+    rig.control.stop(instance_id)
+    rig.limit(rig.subnet("a"), 0)
+    with pytest.raises(StockOut):
+        rig.control.wake(instance_id)
+    assert rig.state(instance_id) is InstanceState.STOPPED
+    rig.limit(rig.subnet("a"), 1)
+    rig.control.wake(instance_id)
+    assert rig.state(instance_id) in STARTED
 
 
 def test_waking_what_runs_is_success_and_changes_nothing(rig: Rig) -> None:

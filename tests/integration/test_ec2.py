@@ -20,7 +20,7 @@ from autoscaler.model.plan import LaunchSpec
 from moto_fixtures import Server
 from tests.support.ec2 import EDGE, connected, count_unchecked, launch, sign_in, user
 
-WRITES = ("RunInstances", "StartInstances", "TerminateInstances")
+WRITES = ("RunInstances", "StartInstances", "StopInstances", "TerminateInstances")
 BOOT = "#!/bin/bash\necho 'mongodb://h'\n"
 SHORT = timedelta(milliseconds=300)
 
@@ -264,6 +264,41 @@ def test_an_instance_that_still_stops_is_woken_later(ec2: Server) -> None:
     assert ec2.log("StartInstances") == []
 
 
+def test_a_stop_is_asked_for_once_and_without_hibernation(ec2: Server) -> None:
+    ask = control(ec2)
+    [instance_id] = ask.launch(launch(ec2.names["subnet-a"]))
+    ec2.steer(stopping_s=60)
+    for _ in range(3):
+        ask.stop(instance_id)
+    [call] = ec2.log("StopInstances")
+    told = {key: value for key, value in call["parameters"].items() if key not in {"Action", "Version"}}
+    assert told == {"InstanceId.1": instance_id}
+    assert described(ec2, instance_id)["State"]["Name"] == "stopping"
+
+
+@pytest.mark.parametrize(
+    ("code", "ours", "retryable"),
+    [
+        ("IncorrectInstanceState", "ec2_wrong_state", True),  # it changed since we looked
+        ("UnsupportedOperation", "ec2_rejected", False),  # its disk is the host's own, or it is a spot instance
+        ("OperationNotPermitted", "ec2_rejected", False),  # its owner protects it against stops
+        ("UnauthorizedOperation", "ec2_unauthorized", False),
+        ("RequestLimitExceeded", "ec2_throttled", True),
+        ("InternalError", "ec2_unavailable", True),
+    ],
+)
+@pytest.mark.parametrize("step", ["stop", "wake"])
+def test_why_an_instance_does_not_stop_or_start(ec2: Server, step: str, code: str, ours: str, retryable: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    ask = control(ec2)
+    [instance_id] = ask.launch(launch(ec2.names["subnet-a"]))
+    if step == "wake":
+        ask.stop(instance_id)
+    fail(ec2, {"stop": "StopInstances", "wake": "StartInstances"}[step], status=400, code=code, message="no")
+    with pytest.raises(ActionError) as caught:
+        {"stop": ask.stop, "wake": ask.wake}[step](instance_id)
+    assert (caught.value.code, caught.value.retryable) == (ours, retryable)
+
+
 def test_an_instance_protected_by_its_owner_is_left_alone(ec2: Server) -> None:
     ask = control(ec2)
     [instance_id] = ask.launch(launch(ec2.names["subnet-a"]))
@@ -337,12 +372,13 @@ def test_the_encoded_authorization_message_is_left_out(ec2: Server) -> None:
 
 
 def test_the_documented_permissions_suffice(permissions: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    actions = ("RunInstances", "CreateTags", "StartInstances", "TerminateInstances", "DescribeInstances")
+    actions = (*WRITES, "CreateTags", "DescribeInstances")
     sign_in(monkeypatch, *user(permissions, *(f"ec2:{action}" for action in actions)))
     ask = control(permissions)
     count_unchecked(permissions, "0")
     ask.rehearse("edge", EDGE, permissions.names["subnet-a"])
     [instance_id] = ask.launch(launch(permissions.names["subnet-a"]))
+    ask.stop(instance_id)
     ask.wake(instance_id)
     ask.terminate(instance_id)
     assert fleet(permissions).instances("edge") == ()

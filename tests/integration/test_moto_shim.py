@@ -184,6 +184,20 @@ def test_what_ended_cannot_be_started(ec2: Server, stopping_s: float) -> None:
     assert code(lambda: ec2.client.start_instances(InstanceIds=instances)) == "IncorrectInstanceState"
 
 
+@pytest.mark.parametrize(("pending_s", "ended"), [(60, False), (0, True)], ids=["pending", "terminated"])
+def test_what_does_not_run_cannot_be_stopped(ec2: Server, pending_s: float, ended: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    ec2.steer(pending_s=pending_s)
+    instances = ids(run(ec2))
+    if ended:
+        ec2.client.terminate_instances(InstanceIds=instances)
+    assert code(lambda: ec2.client.stop_instances(InstanceIds=instances)) == "IncorrectInstanceState"
+
+
+def test_a_one_time_spot_instance_cannot_be_stopped(ec2: Server) -> None:
+    instances = ids(run(ec2, InstanceMarketOptions={"MarketType": "spot"}))
+    assert code(lambda: ec2.client.stop_instances(InstanceIds=instances)) == "UnsupportedOperation"
+
+
 def test_addresses_are_never_shared_and_can_be_listened_on(ec2: Server) -> None:
     addresses: list[str] = []
     for _ in range(3):
