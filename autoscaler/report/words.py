@@ -42,6 +42,10 @@ MEANINGS = {
         "Viewer-minutes disrupted",
         "Viewers whom we cut by ending a node, times the minutes until they were in again.",
     ),
+    "lost_sessions": (
+        "Lost sessions",
+        "Who lost a node or a connection by no doing of ours: crashes, spot instances taken back, broken networks.",
+    ),
     "sessions": ("Sessions", "Who came: visits of viewers and publishers, retries not counted."),
     "node_hours": ("Node-hours", "What is paid for: each node from its launch to its end, booting and draining too."),
     "oracle_node_hours": (

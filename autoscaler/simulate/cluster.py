@@ -74,7 +74,7 @@ class Cluster:
     @cached_property
     def usual(self) -> Size:
         """What a node of the policy's first type carries."""
-        return self._size(next(iter(self._policy.launch.types), ""))
+        return self._size(next(iter(self._policy.launch.types), self.world.template_type))
 
     def step(self, number: int, arrivals: Sequence[Visit]) -> Incidents:
         """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
@@ -168,9 +168,10 @@ class Cluster:
         instances = [node.instance for node in self.world.nodes.values()]
         return sum(self._size(instance.instance_type).hour(instance) for instance in instances)
 
-    @property
-    def carrying(self) -> float:
-        """How many nodes of the policy's first type carry as much as those that are paid for."""
+    def carrying(self, nodes: int) -> float:
+        """How many nodes of the policy's first type carry as much as the `nodes` that are paid for."""
+        if all(size is self.usual for size in self._sizes.values()):
+            return nodes
         instances = [node.instance for node in self.world.nodes.values()]
         return sum(self._worth(instance.instance_type) for instance in instances if instance.state in LIVING)
 
@@ -196,7 +197,8 @@ class Cluster:
     def _size(self, instance_type: str) -> Size:
         found = self._sizes.get(instance_type)
         if found is None:
-            found = self._sizes[instance_type] = size_of(self._spec, instance_type)
+            new = size_of(self._spec, instance_type)
+            found = self._sizes[instance_type] = next((size for size in self._sizes.values() if size == new), new)
         return found
 
     def _worth(self, instance_type: str) -> float:

@@ -12,8 +12,10 @@ class Measures:
     """What came of one policy on one trace with one seed.
 
     `oracle_node_hours`: the fewest that would have served the same people, boot time included, with hindsight;
-    `over_provisioned_ratio`: `node_hours` of that. `slo_minutes_breached`: time in which anybody was refused, or a node
-    was beyond AMS's limit. `viewer_minutes_disrupted`: viewers that we cut, times what they needed to come back.
+    `over_provisioned_ratio`: `node_hours` of that, larger and smaller types counted by what they carry.
+    `slo_minutes_breached`: time in which anybody was refused, or a node was beyond AMS's limit.
+    `viewer_minutes_disrupted`: viewers that we cut, times what they needed to come back.
+    `lost_sessions`: who lost a node or a connection by no doing of ours.
     """
 
     policy: str
@@ -29,6 +31,7 @@ class Measures:
     slo_minutes_breached: float
     viewer_minutes_disrupted: float
     publishers_cut: int
+    lost_sessions: int
     scale_outs: int
     scale_ins: int
     flaps: int
@@ -55,11 +58,12 @@ def measure(played: Played, policy: str, trace: str, seed: int, wall_s: float) -
         node_hours=round(node_hours, 3),
         cost=round(totals.cost, 2),
         oracle_node_hours=round(oracle, 3),
-        over_provisioned_ratio=round(node_hours / oracle, 3) if oracle else 0.0,
+        over_provisioned_ratio=round(totals.usual_seconds / 3600 / oracle, 3) if oracle else 0.0,
         rejected_sessions=totals.rejected_sessions,
         slo_minutes_breached=round(totals.breached_s / 60, 1),
         viewer_minutes_disrupted=round(totals.disrupted_s / 60, 1),
         publishers_cut=totals.publishers_cut,
+        lost_sessions=totals.lost_sessions,
         scale_outs=totals.scale_outs,
         scale_ins=totals.scale_ins,
         flaps=totals.flaps,

@@ -15,18 +15,19 @@ def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
     room = most + max(1, most // 10)
     for endpoint in policy.endpoints:
         world.add_slots(endpoint.backend, room, policy.slots)
+    world.template_type = next(iter(spec.types), world.template_type)
     launched, world.now = world.now, world.now - timedelta(days=1)
     for number in range(1, nodes + 1):
-        node = _node(number, policy, spec, world)
+        node = _node(number, policy, world)
         node.answers = True
         for endpoint in policy.endpoints:
             world.serve(node, endpoint.backend, f"{policy.slots}{number}", port=endpoint.port)
     world.now = launched
     for number in range(min(policy.launch.warm_pool.stopped, policy.bounds.max - nodes)):
-        world.stop(_node(nodes + number + 1, policy, spec, world))
+        world.stop(_node(nodes + number + 1, policy, world))
 
 
-def _node(number: int, policy: Policy, spec: WorldSpec, world: World) -> SimulatedNode:
-    kind = next(iter(policy.launch.types), "") or next(iter(spec.types), "c5.xlarge")
+def _node(number: int, policy: Policy, world: World) -> SimulatedNode:
+    kind = next(iter(policy.launch.types), world.template_type)
     subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
     return world.add_node(policy.group, subnet=subnet, instance_type=kind)

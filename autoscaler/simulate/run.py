@@ -56,9 +56,10 @@ Steering = Callable[[], Steered]
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over a whole run."""
+    """Sums over a whole run. `usual_seconds`: the same in nodes of the policy's first type, by what each carries."""
 
     node_seconds: float = 0.0
+    usual_seconds: float = 0.0
     cost: float = 0.0
     sessions: int = 0
     rejected_sessions: int = 0
@@ -66,6 +67,7 @@ class Totals:
     disrupted_s: float = 0.0
     publishers_cut: int = 0
     viewers_cut: int = 0
+    lost_sessions: int = 0
     scale_outs: int = 0
     scale_ins: int = 0
     flaps: int = 0
@@ -223,9 +225,11 @@ class _Referee:
         totals.rejected_sessions += rejected
         totals.publishers_cut += ended.publishers_cut
         totals.viewers_cut += ended.viewers_cut
+        totals.lost_sessions += lived.lost
         totals.disrupted_s += lived.waited_s
         totals.breached_s += self._step_s if rejected or cluster.overloaded else 0.0
         totals.node_seconds += nodes * self._step_s
+        totals.usual_seconds += cluster.carrying(nodes) * self._step_s
         totals.cost += cluster.price * self._step_s / 3600
         totals.max_nodes = max(totals.max_nodes, nodes)
         totals.min_nodes = nodes if totals.min_nodes is None else min(totals.min_nodes, nodes)

@@ -43,7 +43,8 @@ class World:
     """One cluster. Knobs: `dead` sources (`ec2`, `mongodb`, `haproxy:<name>`), `capacity` by subnet, `frozen` nodes.
 
     Spot is bought from what is left over, so `spot_capacity`, by subnet too, limits it beside `capacity`. EC2 has so
-    many of a type at once as `stock` says, and none of those that are `sold_out`.
+    many of a type at once as `stock` says, and none of those that are `sold_out`. What is launched by a template's own
+    type is of `template_type`.
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
     when their rows are STREAM_MAX_AGE old. `refusals` are told by nodes, by ip; nobody listens by himself.
 
@@ -68,6 +69,7 @@ class World:
     spot_capacity: dict[str, int] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
     sold_out: set[str] = field(default_factory=set)
+    template_type: str = "c5.xlarge"
     vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -135,7 +137,7 @@ class World:
             return self.launches[action.token]
         pools = [self.capacity, self.spot_capacity] if action.spec.spot else [self.capacity]
         limited = [pool for pool in pools if action.subnet in pool]
-        kind = action.spec.instance_type or "c5.xlarge"
+        kind = action.spec.instance_type or self.template_type
         count = min([action.count, self._left(kind), *(pool[action.subnet] for pool in limited)])
         if count <= 0:
             raise StockOut(f"no capacity for {kind} in {action.subnet}")
@@ -169,13 +171,13 @@ class World:
         node.woken = True
 
     def stop(self, node: SimulatedNode) -> None:
-        """Stop an instance at once, with everything on it. Its address stays, and its row in MongoDB."""
+        """Stop an instance at once, with everything on it. It keeps its address and its row in MongoDB."""
         if node.instance.spot:
             raise ActionError("ec2_rejected", "a one-time spot instance cannot be stopped", retryable=False)
-        if node.instance.state not in {InstanceState.PENDING, InstanceState.RUNNING}:
+        if node.instance.state is InstanceState.PENDING:
+            raise ActionError("ec2_wrong_state", f"{node.instance.instance_id} does not run yet")
+        if node.instance.state is not InstanceState.RUNNING:
             return
-        if node.instance.subnet in self.capacity:
-            self.capacity[node.instance.subnet] += 1
         node.instance = replace(node.instance, state=InstanceState.STOPPED)
         node.publishers, node.answers = 0, False
 
