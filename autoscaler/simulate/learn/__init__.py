@@ -1,0 +1,1 @@
+"""What nodes carry, learnt from recorded cycles: readings, fits with intervals, and what follows for a policy."""

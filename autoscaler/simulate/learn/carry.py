@@ -1,0 +1,183 @@
+"""How many a node of one type carries before AMS refuses, with an interval; or why the recording does not tell.
+
+AMS refuses whoever comes once a node's CPU, or its memory, is at its limit (Ant-Media-Server, StatsCollector.java;
+both are 75 % unless set otherwise). So a node carries as many as take the first of the two to its limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from autoscaler.simulate.learn.fit import Clusters
+from autoscaler.simulate.learn.learnt import WHO, Carried, Finding, Learnt, Limits, Range
+from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, MEMORY_MOST, PUBLISHERS, VIEWERS, Floats
+from autoscaler.simulate.learn.study import FULL, Study, usual
+
+FEWEST_NODES = 3
+FEWEST_BLOCKS = 12
+LEAST_REACH = 0.6
+"""Of the way from an idle node to its limit: drawn out by more than two thirds, a line is a guess."""
+
+LEAST_PART = 0.1
+"""Of that way, by viewers or publishers alone. Of fewer nobody can tell how many would fill it."""
+
+MOST_ALIKE = 0.95
+"""Correlation of viewers and publishers. Above it nobody can tell which of them takes the CPU."""
+
+MOST_BEND = 3.0
+"""Percentage points, at the limit, between the line and a curve through the same minutes."""
+
+FAR_OUT = 8.0
+"""Times the usual distance from the curve. What is farther away is no work for viewers and publishers."""
+
+_AS_DEVIATION = 1.4826
+"""Times the median of distances is their standard deviation, where they are normal."""
+
+_SHARE_WITH_MEMORY = 0.9
+_ANYBODY = 0.5
+
+
+def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
+    """Learn what a node of a type carries, from a table as `Recorded.minutes` has it, of one row at least."""
+    clusters = Clusters(minutes)
+    seen = usual(minutes[:, VIEWERS]), usual(minutes[:, PUBLISHERS])
+    found = Learnt(instance_type, clusters.nodes, clusters.blocks, len(minutes), 0, seen)
+    few = tuple(_few(clusters))
+    if few:
+        return replace(found, findings=few)
+    kept = minutes[~_outliers(minutes)]
+    studies = _studies(kept, limits)
+    carried = {who: _carried(who, studies) for who in (0, 1) if studies[0].people[:, who].max() >= _ANYBODY}
+    findings = (*_doubts(studies, carried), *_unsure(studies, carried))
+    doubted = any(finding.blocks for finding in findings)
+    viewers, publishers = (
+        None if doubted or WHO[who] in {finding.who for finding in findings} else carried.get(who) for who in (0, 1)
+    )
+    lines = {study.name: study.line for study in studies}
+    return replace(
+        found, outliers=len(minutes) - len(kept), cpu=lines["cpu"], memory=lines.get("memory"),
+        viewers=viewers, publishers=publishers, findings=findings,
+    )  # fmt: skip
+
+
+def _few(clusters: Clusters) -> Iterator[Finding]:
+    if clusters.nodes < FEWEST_NODES:
+        message = f"{clusters.nodes} nodes were seen at work, and nodes differ: at least {FEWEST_NODES} are needed"
+        yield Finding("few-nodes", message, blocks=True)
+    if clusters.blocks < FEWEST_BLOCKS:
+        message = f"nodes were seen for {clusters.blocks} times ten minutes: at least {FEWEST_BLOCKS} are needed"
+        yield Finding("few-readings", message, blocks=True)
+
+
+def _outliers(minutes: Floats) -> npt.NDArray[np.bool_]:
+    """Find minutes whose CPU is far from a curve through all: something else than people was at work."""
+    people = minutes[:, [VIEWERS, PUBLISHERS]]
+    people = people / np.maximum(people.max(axis=0), 1.0)
+    columns = np.column_stack([np.ones(len(people)), people, people**2])
+    out = np.zeros(len(minutes), dtype=np.bool_)
+    for _ in range(3):  # those found no longer bend the curve that finds the others
+        curve = np.linalg.lstsq(columns[~out], minutes[~out, CPU])[0]
+        away = np.abs(minutes[:, CPU] - columns @ curve)
+        out = away > max(FAR_OUT * _AS_DEVIATION * float(np.median(away)), MOST_BEND)
+    return out
+
+
+def _studies(minutes: Floats, limits: Limits) -> list[Study]:
+    """Study the CPU, and the memory if heartbeats tell it."""
+    known = minutes[~np.isnan(minutes[:, MEMORY])]
+    studies = []
+    for name, table, mean, highest in (("cpu", minutes, CPU, CPU_MOST), ("memory", known, MEMORY, MEMORY_MOST)):
+        if len(table) >= _SHARE_WITH_MEMORY * len(minutes):
+            people, limit = table[:, [VIEWERS, PUBLISHERS]], limits.cpu if name == "cpu" else limits.memory
+            studies.append(Study(name, people, table[:, mean], table[:, highest], limit, Clusters(table)))
+    return studies
+
+
+def _carried(who: int, studies: Sequence[Study]) -> Carried:
+    one, mean = np.eye(2)[who], studies[0].people.mean(axis=0)
+    mix = mean / mean[who]
+    mixed = _range(mix, studies)
+    return Carried(
+        alone=_range(one, studies),
+        mixed=mixed,
+        others=mixed.value * float(mix[1 - who]),
+        safe=_range(mix, studies, spared=True).low,
+        by=studies[int(np.argmax([study.shares(mix)[0] for study in studies]))].name,
+    )
+
+
+def _range(people: Floats, studies: Sequence[Study], *, spared: bool = False) -> Range:
+    """Return how often a node has room for these. The interval is one of shares: they are finite, and numbers not."""
+    shares = [study.shares(people, spared=spared) for study in studies]
+    value = max(share for share, _ in shares)
+    low, high = studies[0].lines.range(value, np.max([drawn for _, drawn in shares], axis=0))
+    return Range(_inverse(value), _inverse(high), 1 / low if low > 1 / FULL else None)
+
+
+def _inverse(share: float) -> float:
+    return 0.0 if share >= FULL else 1 / max(share, 1 / FULL)
+
+
+def _doubts(studies: Sequence[Study], carried: Mapping[int, Carried]) -> Iterator[Finding]:
+    """Yield what keeps every capacity from being known, or is to be known about all of them."""
+    if len(studies) == 1:
+        yield Finding("memory-unknown", "heartbeats tell no memory: only the limit of the CPU is minded")
+    if not carried:
+        yield Finding("nobody", "nobody was ever on these nodes", blocks=True)
+        return
+    people = studies[0].people
+    alike = _alike(people) if len(carried) > 1 else 0.0
+    if alike > MOST_ALIKE:
+        message = (
+            f"viewers and publishers rise and fall together (correlation {alike:.2f}), so what each takes is hidden"
+        )
+        yield Finding("collinear", message, blocks=True)
+    binding = {each.by for each in carried.values()}
+    for study in studies:
+        if study.name in binding:
+            yield from _doubt(study)
+
+
+def _alike(people: Floats) -> float:
+    """Return how alike two columns are: the correlation's size, 0 where one never changes."""
+    away = people - people.mean(axis=0)
+    sizes = np.sqrt((away**2).sum(axis=0))
+    return abs(float(away[:, 0] @ away[:, 1])) / float(sizes.prod()) if sizes.all() else 0.0
+
+
+def _doubt(study: Study) -> Iterator[Finding]:
+    if study.reach < LEAST_REACH:
+        seen = study.line.base + study.reach * (study.limit - study.line.base)
+        message = (
+            f"{study.name} was never above {seen:.0f} %, which is {study.reach:.0%} of the way from an idle node "
+            f"({study.line.base:.0f} %) to the limit ({study.limit:g} %): at least {LEAST_REACH:.0%} are needed"
+        )
+        yield Finding("narrow-range", message, blocks=True)
+    if abs(study.bend) > MOST_BEND:
+        way = "above" if study.bend > 0 else "below"
+        message = (
+            f"{study.name} is no line: where a line through the minutes is at the limit, "
+            f"a curve is {abs(study.bend):.0f} points {way} it"
+        )
+        yield Finding("not-linear", message, blocks=True)
+
+
+def _unsure(studies: Sequence[Study], carried: Mapping[int, Carried]) -> Iterator[Finding]:
+    """Yield why the number of viewers, or of publishers, is not known where the other may be."""
+    for who, each in carried.items():
+        study = next(study for study in studies if study.name == each.by)
+        if not study.rises(who):
+            message = f"{study.name} does not surely rise with {WHO[who]}"
+            yield Finding("no-relation", message, who=WHO[who])
+        elif len(carried) > 1 and study.part(who) < LEAST_PART:
+            message = (
+                f"{WHO[who]} never took more than {study.part(who):.0%} of a node: at least {LEAST_PART:.0%} are needed"
+            )
+            yield Finding("narrow-range", message, who=WHO[who])
+        elif each.safe <= 0:
+            message = f"what {study.name} jumps above its line leaves nobody surely any room"
+            yield Finding("no-room", message, who=WHO[who])

@@ -1,0 +1,85 @@
+"""What one group's recording teaches: each instance type by itself, and what the group was like meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from autoscaler.simulate.learn.carry import learn
+from autoscaler.simulate.learn.learnt import Finding, Learnt, Limits
+from autoscaler.simulate.learn.readings import Count, LeftOut
+from autoscaler.simulate.learn.recorded import Boot, Recorded
+from autoscaler.simulate.spec import BootSpec
+
+FEWEST_BOOTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Boots:
+    """How long `count` nodes took, in seconds: from EC2's launch to membership, and the slower ones to service."""
+
+    count: int
+    joined_median_s: float
+    joined_p95_s: float
+    serving_p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The most that came while a node would have come, for each node that served: `within_s` seconds."""
+
+    within_s: float
+    viewers: float
+    publishers: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """All that is learnt of one group. `readings` were used, `left_out` were not; both count nodes in cycles."""
+
+    group: str
+    limits: Limits
+    count: Count
+    cycles: int
+    repeated: int
+    readings: int
+    left_out: Mapping[str, int]
+    types: tuple[Learnt, ...]
+    vcpus: Mapping[str, int]
+    boots: Boots | None
+    growth: Growth
+    findings: tuple[Finding, ...]
+
+    def type(self, name: str) -> Learnt | None:
+        """Return what was learnt of a type, if it was seen."""
+        return next((each for each in self.types if each.instance_type == name), None)
+
+
+def conclude(recorded: Recorded, limits: Limits) -> Lesson:
+    """Draw the conclusions from all that was recorded of a group. Types are never thrown together."""
+    types = tuple(learn(kind, minutes, limits) for kind, minutes in recorded.minutes().items())
+    boots = _boots(recorded.boots())
+    slow_s = boots.serving_p95_s if boots else BootSpec().p95.total_seconds()
+    within = timedelta(seconds=slow_s) + recorded.step()
+    left_out = {reason.value: recorded.left_out[reason] for reason in LeftOut if recorded.left_out[reason]}
+    findings = []
+    if not types:
+        findings.append(Finding("no-readings", "no node was ever seen at work", blocks=True))
+    if not boots:
+        message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
+        findings.append(Finding("boots-unknown", message))
+    growth = Growth(within.total_seconds(), *recorded.rise(within))
+    return Lesson(
+        recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
+        types, recorded.vcpus, boots, growth, tuple(findings),
+    )  # fmt: skip
+
+
+def _boots(seen: Sequence[Boot]) -> Boots | None:
+    if len(seen) < FEWEST_BOOTS:
+        return None
+    joined, serving = (np.array([getattr(boot, name) for boot in seen]) for name in ("joined_s", "serving_s"))
+    return Boots(len(seen), float(np.median(joined)), *(float(np.percentile(each, 95)) for each in (joined, serving)))

@@ -1,0 +1,204 @@
+"""One group's recorded cycles, boiled down: minutes of nodes at work, boots, and how fast load ever rose.
+
+Nothing of a cycle is kept but these, so a recording of weeks fits into memory: 64 bytes a node and minute.
+
+A minute's means stand for its readings. A heartbeat's CPU is of some seconds before the sessions beside it are
+counted, and of two counts that lag behind each other a fit makes too flat a line: too many viewers a node. Over a
+minute that evens out.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+
+from autoscaler.model.decision import LEAVING, Phase
+from autoscaler.model.report import CycleReport
+from autoscaler.model.snapshot import Node
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, viewers_on
+
+Floats = npt.NDArray[np.float64]
+BLOCK = timedelta(minutes=10)
+"""Readings of one node within such a time are too much alike to count as many."""
+
+_MINUTE_S = 60
+LONGEST_STEP = timedelta(minutes=1)
+"""Between two cycles. A recording has holes, and a rise over a hole is none that was watched."""
+
+_USED = {Phase.IN_SERVICE, *LEAVING}
+
+NODE, BLOCK_NUMBER, VIEWERS, PUBLISHERS, CPU, CPU_MOST, MEMORY, MEMORY_MOST = range(8)
+"""Columns of `Recorded.minutes`."""
+
+
+@dataclass(slots=True)
+class _Minute:
+    """Readings of one node that are not a whole minute yet."""
+
+    number: int
+    readings: list[Reading] = field(default_factory=list)
+
+    def row(self, node: int) -> tuple[float, ...]:
+        many = len(self.readings)
+        memory = [each.memory for each in self.readings if each.memory is not None]
+        whole = len(memory) == many
+        return (
+            node,
+            self.number * _MINUTE_S // int(BLOCK.total_seconds()),
+            sum(each.viewers for each in self.readings) / many,
+            sum(each.publishers for each in self.readings) / many,
+            sum(each.cpu for each in self.readings) / many,
+            max(each.cpu for each in self.readings),
+            sum(memory) / many if whole else nan,
+            max(memory) if whole else nan,
+        )
+
+
+@dataclass(slots=True)
+class Boot:
+    """A node that was seen to come: seconds from EC2's launch to membership, and to service; None so far."""
+
+    joined_s: float | None = None
+    serving_s: float | None = None
+
+
+class Recorded:
+    """What is taken from a group's cycles. `left_out` counts nodes in cycles, by why they were no reading."""
+
+    def __init__(self, group: str, count: Count) -> None:
+        """Begin with nothing; `count` says what counts viewers."""
+        self.group = group
+        self.count = count
+        self.cycles = 0
+        self.repeated = 0
+        self.readings = 0
+        self.left_out: Counter[LeftOut] = Counter()
+        self.vcpus: dict[str, int] = {}
+        self.policy: Policy | None = None
+        self._reader = Reader(count)
+        self._nodes: dict[str, int] = {}
+        self._open: dict[tuple[str, str], _Minute] = {}
+        self._rows: dict[str, array[float]] = {}
+        self._boots: dict[tuple[str, datetime], Boot] = {}
+        self._levels = array("d")
+        self._seen: set[datetime] = set()
+        self._stopped: set[str] = set()
+
+    def add(self, report: CycleReport, policy: Policy) -> None:
+        """Take what a cycle says; `policy` was in force. A cycle that two recordings hold counts once."""
+        if report.snapshot.taken_at in self._seen:
+            self.repeated += 1
+            return
+        self._seen.add(report.snapshot.taken_at)
+        self.cycles += 1
+        self.policy = policy
+        self.vcpus.update(report.snapshot.vcpus)
+        for found in self._reader.read(report, policy):
+            if isinstance(found, LeftOut):
+                self.left_out[found] += 1
+            else:
+                self.readings += 1
+                self._take(found)
+        for node in report.snapshot.nodes:
+            self._watch(node, report)
+        self._weigh(report)
+
+    def minutes(self) -> dict[str, Floats]:
+        """Return by instance type a table of minutes; its columns are NODE to MEMORY_MOST."""
+        for (kind, node), minute in self._open.items():
+            self._close(kind, node, minute)
+        self._open = {}
+        tables = {kind: np.array(rows, dtype=np.float64).reshape(-1, 8) for kind, rows in self._rows.items()}
+        return dict(sorted(tables.items()))
+
+    def boots(self) -> list[Boot]:
+        """Return the nodes that were seen to come and got as far as service."""
+        return [boot for boot in self._boots.values() if boot.joined_s is not None and boot.serving_s is not None]
+
+    def step(self) -> timedelta:
+        """Return how long it was from cycle to cycle."""
+        apart = np.diff(np.sort(np.array([at.timestamp() for at in self._seen])))
+        return timedelta(seconds=float(np.median(apart))) if len(apart) else timedelta(0)
+
+    def rise(self, within: timedelta) -> tuple[float, float]:
+        """Return the most viewers and publishers that came within such a time, for each node that served at its begin.
+
+        Cycles of which not everything is known are no part of it, and neither are times over a hole in the recording.
+        """
+        levels = np.array(self._levels, dtype=np.float64).reshape(-1, 4)
+        if len(levels) < 2:  # noqa: PLR2004 - a rise has a begin and an end
+            return 0.0, 0.0
+        levels = levels[np.argsort(levels[:, 0])]  # recordings come in any order
+        at, nodes = levels[:, 0], levels[:, 3]
+        ends = np.searchsorted(at, at + within.total_seconds(), side="right")
+        holes = np.flatnonzero(np.diff(at) > LONGEST_STEP.total_seconds()) + 1
+        bounds = np.append(holes, len(at))
+        ends = np.minimum(ends, bounds[np.searchsorted(bounds, np.arange(len(at)), side="right")])
+        edges = np.column_stack([np.arange(len(at)), ends]).ravel()
+        viewers, publishers = (_highest(levels[:, column], edges) - levels[:, column] for column in (1, 2))
+        return float((viewers / nodes).max()), float((publishers / nodes).max())
+
+    def _take(self, reading: Reading) -> None:
+        key = (reading.instance_type, reading.node)
+        number = int(reading.at.timestamp()) // _MINUTE_S
+        minute = self._open.get(key)
+        if minute is None or minute.number != number:
+            if minute is not None:
+                self._close(*key, minute)
+            minute = self._open[key] = _Minute(number)
+        minute.readings.append(reading)
+
+    def _close(self, kind: str, node: str, minute: _Minute) -> None:
+        number = self._nodes.setdefault(node, len(self._nodes))
+        self._rows.setdefault(kind, array("d")).extend(minute.row(number))
+
+    def _watch(self, node: Node, report: CycleReport) -> None:
+        """Time the boots of nodes that were seen before they had joined: of others nobody knows when they did.
+
+        One that was stopped before joins much sooner, for it knows the cluster: that is no boot.
+        """
+        key = node.instance_id, node.instance.launched_at
+        phase = report.decision.phases.get(node.instance_id)
+        if phase is Phase.STOPPED:
+            self._stopped.add(node.instance_id)
+        if phase in {Phase.PENDING, Phase.BOOTING} and node.instance_id not in self._stopped:
+            self._boots.setdefault(key, Boot())
+        boot = self._boots.get(key)
+        if boot is None or phase not in {Phase.JOINED, Phase.IN_SERVICE}:
+            return
+        took = (report.snapshot.taken_at - node.instance.launched_at).total_seconds()
+        boot.joined_s = boot.joined_s if boot.joined_s is not None else took
+        if phase is Phase.IN_SERVICE and boot.serving_s is None:
+            boot.serving_s = took
+
+    def _weigh(self, report: CycleReport) -> None:
+        """Note how many there are, and how many nodes serve, if that is known. Those on leaving nodes are not new."""
+        phases = report.decision.phases
+        used = [node for node in report.snapshot.nodes if phases.get(node.instance_id) in _USED]
+        serving = sum(phases[node.instance_id] is Phase.IN_SERVICE for node in used)
+        viewers = _sum(viewers_on(node, report.snapshot, self.count) for node in used)
+        publishers = _sum(node.publishers if isinstance(node.publishers, int) else None for node in used)
+        if serving and viewers is not None and publishers is not None:
+            self._levels.extend((report.snapshot.taken_at.timestamp(), viewers, publishers, serving))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _highest(values: Floats, edges: npt.NDArray[np.intp]) -> Floats:
+    """Return the highest of each stretch `[edges[2i], edges[2i + 1])`, which may reach the end."""
+    return np.maximum.reduceat(np.append(values, -np.inf), edges)[::2]

@@ -1,0 +1,248 @@
+"""What is taken from cycles: who is a reading, who is not and why, boots, and how fast load ever rose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoscaler.model.decision import Decision, Phase
+from autoscaler.model.memory import Memory
+from autoscaler.model.plan import Plan
+from autoscaler.model.report import CycleReport
+from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, Sample
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, count_of, counted_by, viewers_key
+from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, PUBLISHERS, VIEWERS, Recorded
+from tests.support.fleet import LONG_AGO, NOW, SESSIONS, node, policy, seconds, snapshot
+
+GAP = Gap("mongodb", "i-1", NOW, "late")
+COUNT = Count(SESSIONS)
+BUSY: dict[str, Any] = {"heartbeat": Heartbeat(NOW, 40.0, 50.0), "sessions": 90}
+
+
+def cycle(*nodes: Node, at: datetime = NOW, sessions: dict[int, float] | None = None, **facts: Any) -> CycleReport:
+    """A cycle in which these nodes, long in service, have so many sessions each, by their numbers."""
+    samples = {SESSIONS: {f"i-{number}": Sample(value, at) for number, value in (sessions or {}).items()}}
+    shot = snapshot(*nodes, at=at, samples=facts.pop("samples", samples))
+    phases = {each.instance_id: Phase.IN_SERVICE for each in nodes} | facts.pop("phases", {})
+    memory = Memory(admitted=facts.pop("admitted", {each.instance_id: LONG_AGO for each in nodes}))
+    decision = Decision("edge", at, len(nodes), len(nodes), (), (), phases)
+    return CycleReport(shot, decision, Plan(decision, ()), (), memory, memory, "")
+
+
+def read(report: CycleReport, count: Count = COUNT, rules: Policy | None = None) -> list[Reading | LeftOut]:
+    return list(Reader(count).read(report, rules or policy()))
+
+
+def test_a_node_at_work_is_a_reading() -> None:
+    (found,) = read(cycle(node(1, publishers=2, **BUSY), sessions={1: 90}))
+    assert found == Reading("i-1", "c5.xlarge", NOW, 90.0, 2.0, 40.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "why"),
+    [
+        ({"heartbeat": None}, {}, LeftOut.NO_HEARTBEAT),
+        ({"heartbeat": GAP}, {}, LeftOut.NO_HEARTBEAT),
+        ({"heartbeat": Heartbeat(NOW)}, {}, LeftOut.NO_HEARTBEAT),
+        ({"heartbeat": Heartbeat(NOW - seconds(21), 40.0)}, {}, LeftOut.STALE),
+        ({"heartbeat": Heartbeat(NOW, 99.5)}, {}, LeftOut.SATURATED),
+        ({"heartbeat": Heartbeat(NOW, 50.0, 99.5)}, {}, LeftOut.SATURATED),
+        ({"publishers": GAP}, {}, LeftOut.NO_PUBLISHERS),
+        ({}, {"sessions": {}}, LeftOut.NO_VIEWERS),
+        ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW, partial=True)}}}, LeftOut.NO_VIEWERS),
+        ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW - seconds(21))}}}, LeftOut.NO_VIEWERS),
+        ({}, {"admitted": {"i-1": NOW - seconds(59)}}, LeftOut.WARM_UP),
+        ({}, {"admitted": {}}, LeftOut.WARM_UP),
+        *(({}, {"phases": {"i-1": phase}}, why) for phase, why in (
+            (Phase.DRAINING, LeftOut.LEAVING), (Phase.DRAINED, LeftOut.LEAVING), (Phase.LOST, LeftOut.NOT_IN_SERVICE),
+            (Phase.BOOTING, LeftOut.NOT_IN_SERVICE), (Phase.JOINED, LeftOut.NOT_IN_SERVICE),
+        )),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_or_not_at_work_is_no_reading(
+    changes: dict[str, Any], facts: dict[str, Any], why: LeftOut
+) -> None:
+    report = cycle(node(1, **BUSY | changes), **{"sessions": {1: 90}, **facts})
+    assert read(report) == [why]
+
+
+def test_a_stopped_instance_is_nothing_to_speak_of() -> None:
+    assert read(cycle(node(1, state=InstanceState.STOPPED, **BUSY), sessions={1: 90})) == []
+
+
+def test_a_heartbeat_counts_once() -> None:
+    reader = Reader(COUNT)
+    beat, late = cycle(node(1, **BUSY), sessions={1: 90}), cycle(node(1, **BUSY), sessions={1: 95}, at=NOW + seconds(5))
+    assert isinstance(next(reader.read(beat, policy())), Reading)
+    assert list(reader.read(late, policy())) == [LeftOut.REPEATED]
+
+
+def test_publishers_that_come_through_the_balancer_are_no_viewers() -> None:
+    count = counted_by(SESSIONS, policy(role="both"))
+    report = cycle(node(1, publishers=10, **BUSY), node(2, publishers=10, **BUSY), sessions={1: 90, 2: 9})
+    one, other = read(report, count)
+    assert isinstance(one, Reading)
+    assert one.viewers == 80
+    assert other is LeftOut.NO_VIEWERS  # a stream came by another way, so nobody knows who is a viewer
+
+
+def signals(**about: Any) -> dict[str, Any]:
+    return {"s": {"aggregate": "sum", **about}}
+
+
+@pytest.mark.parametrize(
+    ("signal", "key"),
+    [
+        ({"from": SESSIONS, "backend": "web"}, f"{SESSIONS}:web"),
+        ({"from": "haproxy.backend.sessions"}, SESSIONS),
+        ({"from": "ams.node.viewers"}, "ams.node.viewers"),
+        ({"from": "mongodb.viewers.webrtc"}, "ams.node.viewers.webrtc"),
+        ({"from": "mongodb.viewers.rtmp"}, ""),
+        ({"from": "mongodb.viewers", "application": "live"}, ""),
+        ({"from": SESSIONS, "aggregate": "mean"}, ""),
+        ({"from": "mongodb.node.publishers"}, ""),
+        ({"expr": "sessions * 2"}, ""),
+    ],
+)  # fmt: skip
+def test_viewers_are_counted_as_the_policy_counts_them(signal: dict[str, Any], key: str) -> None:
+    also = {"sessions": {"from": SESSIONS}} if "expr" in signal else {}
+    steering = [{"step": {"signal": "s", "steps": [{"above": 1, "add": 1}]}}]
+    rules = policy(signals=signals(**signal) | also, scale=steering)
+    assert viewers_key(rules.signals["s"]) == key
+    assert count_of(rules) == Count(key or SESSIONS)
+
+
+def test_what_steers_goes_before_what_is_only_measured() -> None:
+    rules = policy(
+        signals={"other": {"from": "ams.node.viewers", "aggregate": "sum"}, **signals(**{"from": SESSIONS})},
+        scale=[{"target_tracking": {"signal": "s", "target_per_node": 100}}],
+    )
+    assert count_of(rules) == Count(SESSIONS)
+
+
+def story(minutes: int, **changes: Any) -> Iterator[CycleReport]:
+    """Two nodes, a cycle every ten seconds; one more viewer on each in every cycle."""
+    for number in range(6 * minutes):
+        at = NOW + seconds(10 * number)
+        beat = Heartbeat(at, 10.0 + number, changes.get("memory", 50.0))
+        nodes = [node(each, heartbeat=beat, publishers=each) for each in (1, 2)]
+        yield cycle(*nodes, at=at, sessions={1: number, 2: number})
+
+
+def test_a_minute_is_its_means_and_its_highest() -> None:
+    found = Recorded("edge", COUNT)
+    for report in story(2):
+        found.add(report, policy())
+    (table,) = found.minutes().values()
+    assert table[:, VIEWERS].tolist() == [2.5, 2.5, 8.5, 8.5]
+    assert table[:, CPU].tolist() == [12.5, 12.5, 18.5, 18.5]
+    assert table[:, CPU_MOST].tolist() == [15, 15, 21, 21]
+    assert sorted(table[:, PUBLISHERS]) == [1, 1, 2, 2]
+    assert table[:, MEMORY].tolist() == [50] * 4
+    assert (found.cycles, found.readings, found.step()) == (12, 24, seconds(10))
+
+
+def test_memory_that_is_told_now_and_then_is_none() -> None:
+    found = Recorded("edge", COUNT)
+    for number, report in enumerate(story(1)):
+        nodes = tuple(
+            replace(each, heartbeat=Heartbeat(report.snapshot.taken_at, 10.0, 50.0 if number else None))
+            for each in report.snapshot.nodes
+        )
+        found.add(replace(report, snapshot=replace(report.snapshot, nodes=nodes)), policy())
+    (table,) = found.minutes().values()
+    assert np.isnan(table[:, MEMORY]).all()
+
+
+def test_types_are_never_thrown_together() -> None:
+    found = Recorded("edge", COUNT)
+    nodes = [node(1, **BUSY), node(2, instance_type="c5.large", **BUSY)]
+    found.add(cycle(*nodes, sessions={1: 90, 2: 40}), policy())
+    tables = found.minutes()
+    assert {name: table[:, VIEWERS].tolist() for name, table in tables.items()} == {"c5.large": [40], "c5.xlarge": [90]}
+
+
+def test_a_cycle_that_two_recordings_hold_counts_once() -> None:
+    once, twice = Recorded("edge", COUNT), Recorded("edge", COUNT)
+    reports = list(story(3))
+    for report in reports:
+        once.add(report, policy())
+    for report in (*reports[6:], *reports[:12]):  # in any order, and with an overlap
+        twice.add(report, policy())
+    assert (twice.cycles, twice.repeated) == (18, 6)
+    (one,), (two,) = once.minutes().values(), twice.minutes().values()
+    assert sorted(map(tuple, one)) == sorted(map(tuple, two))
+    assert once.rise(seconds(60)) == twice.rise(seconds(60))
+
+
+def levels(*counts: tuple[float, float, int]) -> Recorded:
+    """Cycles as (seconds, sessions a node, nodes)."""
+    found = Recorded("edge", COUNT)
+    for at_s, each, nodes in counts:
+        at, numbers = NOW + seconds(at_s), range(1, nodes + 1)
+        beat = Heartbeat(at, 10.0, 50.0)
+        found.add(
+            cycle(*(node(n, heartbeat=beat) for n in numbers), at=at, sessions=dict.fromkeys(numbers, each)), policy()
+        )
+    return found
+
+
+def test_the_steepest_rise_is_told_for_each_node_that_was_there() -> None:
+    found = levels((0, 10, 2), (30, 40, 2), (60, 20, 4), (90, 15, 4), (120, 15, 4))
+    assert found.rise(seconds(30)) == (30, 0)
+    assert found.rise(seconds(60)) == (30, 0)
+    assert found.rise(seconds(10)) == (0, 0)
+
+
+def test_a_rise_over_a_hole_is_none_that_was_watched() -> None:
+    assert levels((0, 10, 1), (50, 10, 1), (600, 80, 1), (610, 81, 1)).rise(timedelta(minutes=20)) == (1, 0)
+    assert levels((0, 10, 1)).rise(seconds(60)) == (0, 0)
+
+
+def test_who_is_on_a_leaving_node_is_not_new() -> None:
+    found = Recorded("edge", COUNT)
+    for number, phase in enumerate((Phase.DRAINING, Phase.IN_SERVICE)):
+        nodes = [node(1, **BUSY), node(2, **BUSY)]
+        found.add(
+            cycle(*nodes, at=NOW + seconds(10 * number), sessions={1: 90, 2: 90}, phases={"i-2": phase}), policy()
+        )
+    assert found.rise(seconds(30)) == (0, 0)
+
+
+def coming(number: int, *phases: Phase | None) -> list[CycleReport]:
+    """A node launched now, in these phases ten seconds apart; None while EC2 does not list it."""
+    one = node(number, launched_at=NOW, **BUSY)
+    return [
+        cycle(one, at=NOW + seconds(10 * count), sessions={number: 0}, phases={one.instance_id: phase})
+        for count, phase in enumerate(phases, 1)
+        if phase
+    ]
+
+
+def test_boots_are_timed_from_launch_to_membership_and_to_service() -> None:
+    found = Recorded("edge", COUNT)
+    for report in coming(1, None, Phase.PENDING, Phase.BOOTING, Phase.JOINED, Phase.IN_SERVICE, Phase.IN_SERVICE):
+        found.add(report, policy())
+    (boot,) = found.boots()
+    assert (boot.joined_s, boot.serving_s) == (40, 50)
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        (Phase.JOINED, Phase.IN_SERVICE),  # nobody saw when it joined
+        (Phase.BOOTING, Phase.JOINED),  # it never served
+        (Phase.STOPPED, Phase.PENDING, Phase.JOINED, Phase.IN_SERVICE),  # it knew the cluster
+    ],
+)
+def test_what_was_not_a_whole_boot_is_none(phases: tuple[Phase, ...]) -> None:
+    found = Recorded("edge", COUNT)
+    for report in coming(1, *phases):
+        found.add(report, policy())
+    assert found.boots() == []
