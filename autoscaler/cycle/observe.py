@@ -84,8 +84,8 @@ def _read(source: str, ask: Callable[[], T], now: datetime) -> T | Gap:
 
 def _vcpus(senses: Senses, policy: Policy, nodes: Iterable[Node], now: datetime) -> Mapping[str, int] | Gap:
     """Ask how large the types are, if there are several and the policy does not weigh them all."""
-    types = {*policy.launch.types, *(node.instance.instance_type for node in nodes)}
-    if len(types) == 1 or not policy.launch.types or types <= {*policy.launch.weights}:
+    types = {node.instance.instance_type for node in nodes} | set(policy.launch.types)
+    if len(types) == 1 or not policy.launch.types or types <= policy.launch.weights.keys():
         return {}
     sizes = _read("ec2", lambda: senses.fleet.vcpus(sorted(types)), now)
     return replace(sizes, subject="instance types") if isinstance(sizes, Gap) else sizes
@@ -101,7 +101,7 @@ def _read_proxy(stats: ProxyStats, backends: Sequence[str], wanted: Collection[s
     """Read one balancer. Without addresses nobody could say which server is whose."""
     source = f"haproxy:{stats.balancer}"
     reading = _read(source, lambda: stats.read(backends, wanted), now)
-    if isinstance(reading, Gap) or all(server.ip for server in reading.servers):
+    if isinstance(reading, Gap) or "" not in {server.ip for server in reading.servers}:
         return reading
     return Gap(source, GROUP, now, "tells no addresses; a socket needs level operator, the page `stats show-legends`")
 

@@ -15,7 +15,9 @@ from autoscaler.model.decision import Direction, Proposal, Verdict
 
 def combine(proposal: Proposal, verdicts: Sequence[Verdict]) -> Proposal:
     """Take the highest wish to grow; shrink only when every voice wants to, and then the least."""
-    voices = _voices([verdict for verdict in verdicts if verdict.direction is not Direction.ABSTAIN])
+    voices = [verdict for verdict in verdicts if verdict.direction is not Direction.ABSTAIN]
+    if any(verdict.group for verdict in voices):
+        voices = _voices(voices)
     out = [verdict for verdict in voices if verdict.direction is Direction.OUT]
     shrink = [verdict for verdict in voices if verdict.direction is Direction.IN]
     if out:

@@ -6,14 +6,19 @@ anything shrinks.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from autoscaler.model.decision import Proposal
 from autoscaler.model.memory import LONGEST_BLINK, Recommendation
 from autoscaler.policy.schema import RateLimit
 from autoscaler.policy.units import format_duration
+
+_AT = attrgetter("at")
+"""By which a history is sorted."""
 
 
 def remember(
@@ -26,9 +31,9 @@ def remember(
     now = latest.at
     if history and now - history[-1].at > LONGEST_BLINK:
         history = [replace(entry, before_pause=True) for entry in history]
-    inside = [entry for entry in history if now - entry.at < window]
-    before = [entry for entry in history if now - entry.at >= window and not entry.before_pause][-1:]
-    return (*before, *inside, latest)
+    begin = bisect_right(history, now - window, key=_AT)
+    before = next((entry for entry in reversed(history[:begin]) if not entry.before_pause), None)
+    return (*history[begin:], latest) if before is None else (before, *history[begin:], latest)
 
 
 def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: datetime, window: timedelta) -> Proposal:
@@ -38,7 +43,7 @@ def stabilize_in(proposal: Proposal, history: Sequence[Recommendation], now: dat
     name, history = format_duration(window), _watched(history)
     if now - history[0].at < window:
         return proposal.to(proposal.current, "stabilization", f"the window of {name} has not been watched to its end")
-    highest = max(entry.desired for entry in history if now - entry.at <= window)
+    highest = _highest(history, now - window)
     return proposal.to(min(highest, proposal.current), "stabilization", f"{highest} were wanted within {name}")
 
 
@@ -49,14 +54,22 @@ def stabilize_out(proposal: Proposal, history: Sequence[Recommendation], now: da
     """
     if proposal.desired <= proposal.current:
         return proposal
-    told = [entry for entry in _watched(history) if now - entry.at <= window and not entry.blind]
-    lowest = min(entry.desired for entry in told)
+    lowest = min([entry.desired for entry in _since(_watched(history), now - window) if not entry.blind])
     detail = f"no more than {lowest} were wanted at some time within {format_duration(window)}"
     return proposal.to(max(lowest, proposal.current), "stabilization", detail)
 
 
 def _watched(history: Sequence[Recommendation]) -> Sequence[Recommendation]:
-    return [entry for entry in history if not entry.before_pause]
+    """Leave out what lies before a pause; where the oldest entry does not, none does."""
+    return [entry for entry in history if not entry.before_pause] if history[0].before_pause else history
+
+
+def _highest(history: Sequence[Recommendation], begin: datetime) -> int:
+    return max([entry.desired for entry in _since(history, begin)])
+
+
+def _since(history: Sequence[Recommendation], begin: datetime) -> Sequence[Recommendation]:
+    return history[bisect_left(history, begin, key=_AT) :]
 
 
 def stay_near_peak(
@@ -66,7 +79,7 @@ def stay_near_peak(
     for control in controls:
         if proposal.desired >= proposal.current:
             return proposal
-        peak = max(entry.desired for entry in history if now - entry.at <= control.per)
+        peak = _highest(history, now - control.per)
         floor = min(proposal.current, peak - control.amount(peak))
         if proposal.desired < floor:
             detail = f"the peak of the last {format_duration(control.per)} was {peak}"

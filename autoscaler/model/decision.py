@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -85,7 +85,7 @@ class Proposal:
         if desired == self.desired:
             return self
         reason = Reason(code, detail, before=self.desired, after=desired)
-        return replace(self, desired=desired, reasons=(*self.reasons, reason))
+        return Proposal(self.current, desired, (*self.reasons, reason))
 
 
 @dataclass(frozen=True)

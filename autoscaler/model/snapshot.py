@@ -199,6 +199,9 @@ class Streams(Audience):
 
 def total_of(applications: Mapping[str, Audience]) -> Streams:
     """Add up the applications of a cluster."""
+    if len(applications) == 1:
+        (only,) = applications.values()
+        return Streams(only.publishers, only.viewers, applications)
     publishers: Counter[str] = Counter()
     viewers: Counter[str] = Counter()
     for audience in applications.values():

@@ -45,10 +45,11 @@ def map_slots(view: View) -> SlotMap:
     taken: dict[str, str] = {}
     free: list[str] = []
     lapsed: dict[str, set[str]] = {}
+    everywhere = view.places
     for name, places in _slots(view.policy.slots, tuple([server.name for server in lines])):
         ips = holders.get(name)
         if ips is None:
-            free += [name] if places == view.places else []
+            free += [name] if places == everywhere else []
         elif ips <= alive:
             taken |= {ip: name for ip in ips if ip not in taken}
         else:

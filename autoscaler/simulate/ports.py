@@ -123,7 +123,8 @@ class SimulatedNodeLoads:
         """Return live publishers by ip; the simulated ones are always fresh at `now`."""
         self.world.alive("mongodb")
         del now
-        publishers = {node.instance.ip: self.world.visible_publishers(node) for node in self.world.nodes.values()}
+        busy = [node for node in self.world.nodes.values() if node.publishers]
+        publishers = {node.instance.ip: self.world.visible_publishers(node) for node in busy}
         live = Audience({ip: count for ip, count in publishers.items() if count}, dict(self.world.viewers))
         return total_of({"live": live, **self.world.applications})
 
@@ -150,11 +151,11 @@ class SimulatedProxyStats:
     def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
         """Return the servers of these backends, or of all, and what the world's `traffic` says of them."""
         self.world.alive(f"haproxy:{self.balancer}")
-        servers = tuple(
+        servers = tuple([
             server
-            for (balancer, backend, _), server in self.world.servers.items()
-            if balancer == self.balancer and (backends is None or backend in backends)
-        )
+            for server in self.world.servers.values()
+            if server.balancer == self.balancer and (backends is None or server.backend in backends)
+        ])  # fmt: skip
         started_at = self.world.haproxy_started_at
         traffic: tuple[Traffic, ...] = ()
         if figures:

@@ -67,7 +67,7 @@ class SimulatedMemoryStore:
         """Compare and set on the revision."""
         if not self.available:
             raise ActionError("state_unavailable", "does not answer")
-        if self.memories.get(group, Memory()).revision != memory.revision:
+        if (self.memories[group].revision if group in self.memories else 0) != memory.revision:
             raise StateConflict(group)
         self.memories[group] = replace(memory, revision=memory.revision + 1)
         return self.memories[group]
