@@ -10,8 +10,8 @@ from autoscaler.simulate.crowd import Crowd, Visit
 from autoscaler.simulate.spec import MemorySpec, TypeSpec, WorldSpec
 from autoscaler.simulate.world import LIVING
 
-UNIT = 1 << 50
-"""All of a node's CPU, or all of the memory that an idle one has left."""
+UNIT = 2**16 * 3**5 * 5**6 * 7**2 * 11 * 13
+"""All of a node's CPU, or all of the memory that an idle one has left; of most round numbers their parts are whole."""
 
 _ROUNDING = 1e-9
 
