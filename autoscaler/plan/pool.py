@@ -39,9 +39,9 @@ def tend(decision: Decision, view: View, additions: Sequence[Action], kept: int)
     pool = _Pool(decision, view, {action.instance_id for action in additions if isinstance(action, Wake)})
     for node in pool.of(Phase.FILLING):
         if not _may_stop(view):
-            yield _end(Terminate, "pool_surplus", node, view)
+            yield _end(Terminate, node, view, why="pool_surplus")
         elif joined(node, view.now):
-            yield _end(Stop, "pool_joined", node, view)
+            yield _end(Stop, node, view, why="pool_joined")
     wanted = sum(action.count for action in additions if isinstance(action, Launch))
     yield from _weed(pool, view, wanted - _room(decision, view))
     if _may_stop(view) and decision.desired <= decision.current:
@@ -57,9 +57,9 @@ def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
     broken = [node for node in ours if _broken(node, view)]
     rest = sorted((node for node in ours if node not in broken), key=lambda node: _fitness(node, view))
     excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
-    yield from (_end(Terminate, "wake_failed", node, view) for node in broken)
+    yield from (_end(Terminate, node, view, why="wake_failed") for node in broken)
     for node in rest[: max(0, excess, crowded - len(broken))]:
-        yield _end(Terminate, "pool_surplus", node, view)
+        yield _end(Terminate, node, view, why="pool_surplus")
 
 
 def _fill(pool: _Pool, decision: Decision, view: View, kept: int) -> Iterator[Action]:
@@ -121,7 +121,7 @@ def _broken(node: Node, view: View) -> bool:
     return wake is not None and not wake.failed
 
 
-def _end(step: type[Ending], why: str, node: Node, view: View) -> Ending:
+def _end(step: type[Ending], node: Node, view: View, *, why: str) -> Ending:
     return step(
         token=token(view, "stop" if step is Stop else "end", node.instance_id),
         why=why,

@@ -46,7 +46,11 @@ class KeptMemory:
             if kept is None:
                 raise
             return kept
-        return replace(kept, drains=live.drains, launches=live.launches, events=live.events) if kept else live
+        if kept is None:
+            return live
+        return replace(
+            kept, drains=live.drains, launches=live.launches, events=live.events, pool=live.pool, wakes=live.wakes
+        )
 
     def keep(self, report: CycleReport) -> None:
         """Keep a cycle's memory for the next."""

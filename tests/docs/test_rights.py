@@ -51,9 +51,7 @@ def live(server: Server) -> None:
     fleet = Ec2Fleet(connected(server, read_only=True), "live")
     assert fleet.instances("edge")
     assert fleet.vcpus(["c5.xlarge"])
-    stopper = connected(server, read_only=False)
-    count_unchecked(server, "1")  # stopping is somebody else's right
-    stopper.stop_instances(InstanceIds=[instance_id])
+    ask.stop(instance_id)
     ask.wake(instance_id)
     ask.terminate(instance_id)
 

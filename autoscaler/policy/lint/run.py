@@ -17,6 +17,7 @@ from autoscaler.policy.lint import (
     groups,
     nodes,
     pace,
+    pool,
     reservations,
     schedules,
     spot,
@@ -30,6 +31,7 @@ from autoscaler.policy.schema import Policy
 
 _FAMILIES = (
     spot,
+    pool,
     gaps,
     expressions,
     pace,

@@ -484,3 +484,32 @@ def test_spot_is_warned_of_where_there_will_be_any(fragment: str, code: str) -> 
 def test_spot_above_what_is_on_demand_in_any_case_has_no_effect() -> None:
     full = spot("50%", "bounds: {min: 12, max: 12}\n")
     assert codes(full) == ["lint-spot-without-effect", "lint-fixed-size"]
+
+
+def pool(keys: str, *more: str) -> str:
+    launch = "launch_template: ams-edge, types: [c7i.xlarge, c6i.xlarge], subnets: [subnet-a, subnet-b]"
+    return f"launch: {{{launch}, warm_pool: {{{keys}}}}}\n" + "".join(more)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "found"),
+    [
+        (pool("stopped: 10"), []),
+        (pool("stopped: 11"), ["lint-warm-pool-too-large"]),
+        (pool("stopped: 11", schedule("days: [fri], min: 5, max: 13")), []),
+        (pool("stopped: 1, max_age: 6h"), []),
+        (pool("stopped: 1, max_age: 359m"), ["lint-warm-pool-restless"]),
+        (pool("stopped: 0, max_age: 1m"), []),
+        (pool("stopped: 0"), []),
+    ],
+)
+def test_a_pool_is_warned_of_when_it_is_too_large_or_never_rests(fragment: str, found: list[str]) -> None:
+    assert codes(fragment) == found
+
+
+@pytest.mark.parametrize(
+    ("percent", "stopped", "found"), [("9%", 1, True), ("8%", 1, False), ("9%", 0, False)]
+)  # of at most 12 nodes
+def test_a_pool_beside_spot_nodes_is_warned_of(percent: str, stopped: int, found: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    fragment = spot(percent).replace("}}\n", f"}}, warm_pool: {{stopped: {stopped}}}}}\n")
+    assert ("lint-warm-pool-of-spot" in codes(fragment)) is found

@@ -14,7 +14,7 @@ import pytest
 
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent
+from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent, WakeRecord
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
 from autoscaler.runtime.daemon import Daemon, KeptMemory
@@ -279,7 +279,9 @@ def test_a_dry_run_knows_what_the_live_daemon_did_and_nothing_else_of_it(rig: Ri
     own = Memory(recommendations=(Recommendation(NOW, 4),), drains={"i-9": DrainRecord(NOW)})
     kept.keep(replace(rig.daemon.cycle()[0], memory=own))
     launch = LaunchRecord("t", "subnet-a", "c5.xlarge", 1, NOW)
-    live = Memory(drains={"i-1": DrainRecord(NOW)}, launches=(launch,), events=(ScaleEvent(NOW, 1),))
+    pool, wakes = {"i-2": NOW, "i-3": NOW}, {"i-3": WakeRecord(NOW)}
+    events = (ScaleEvent(NOW, 1),)
+    live = Memory(drains={"i-1": DrainRecord(NOW)}, launches=(launch,), events=events, pool=pool, wakes=wakes)
     rig.stage.store.memories["edge"] = replace(live, recommendations=(Recommendation(NOW, 9),))
     assert kept.load("edge") == replace(live, recommendations=own.recommendations)
     assert _without_store(rig, kept) == own
