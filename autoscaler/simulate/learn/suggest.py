@@ -28,6 +28,9 @@ LEAST_CHANGE = 0.02
 MOST_SPARED = 0.5
 _WHOLE_FROM = 10
 _SOMEBODY = 0.5
+_LEAST_WEIGHT = 0.01
+_ROUNDING = 1e-9
+"""Keeps 55 / 1.1 from becoming 49."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,10 @@ class _Scale:
             message = f"{', '.join(unequal)} carry otherwise than their weights say: targets are by the weakest type"
             self.findings.append(Finding("unequal-types", message))
         elif unequal:
-            self._weights = {name: floor(100 * self._ratio(each)) / 100 for name, each in self._known.items()}
+            self._weights = {
+                name: max(floor(100 * self._ratio(each) + _ROUNDING) / 100, _LEAST_WEIGHT)
+                for name, each in self._known.items()
+            }
             before = dict(policy.launch.weights) or None
             why = f"{', '.join(unequal)} carry otherwise than their weights, or their vCPUs, say"
             self.suggestion = Suggestion(("launch", "weights"), before, self._weights, why)
@@ -230,5 +236,5 @@ def target_for(safe: float, rise: float, tolerance: float) -> float | int:
 
     `tolerance` is the rule's, in percent. Rounded down, to what people write: 118, 7.5.
     """
-    value = (safe - min(rise, MOST_SPARED * safe)) / (1 + tolerance / 100)
+    value = (safe - min(rise, MOST_SPARED * safe)) / (1 + tolerance / 100) + _ROUNDING
     return floor(value) if value >= _WHOLE_FROM else floor(value * 10) / 10
