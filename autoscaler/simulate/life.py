@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from autoscaler.model.snapshot import Instance
 from autoscaler.simulate.crowd import Crowd, Visit
-from autoscaler.simulate.spec import MemorySpec, TypeSpec, WorldSpec
+from autoscaler.simulate.spec import TypeSpec, WorldSpec
 from autoscaler.simulate.world import LIVING
 
 UNIT = 2**16 * 3**5 * 5**6 * 7**2 * 11 * 13
@@ -26,16 +26,12 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a type's nodes carry: each may fill `most`, of both. `price` and `spot_price` are of an hour.
-
-    `counts_memory`: it is told what takes memory; else memory fills as the CPU does, and nobody is refused for it.
-    """
+    """What a type's nodes carry: each may fill `most`, of both. `price` and `spot_price` are of an hour."""
 
     viewer: Cost
     publisher: Cost
     stream: Cost
     most: Cost
-    counts_memory: bool
     weight: int
     price: float
     spot_price: float
@@ -61,7 +57,7 @@ class Size:
 def size_of(spec: WorldSpec, instance_type: str) -> Size:
     """Work out what a type's nodes carry."""
     kind = spec.size(instance_type)
-    memory = kind.memory or MemorySpec()
+    memory = kind.memory
     publisher = Cost(
         _part(kind.full_publishers) + spec.renditions * _part(kind.full_renditions),
         _part(memory.publishers) + spec.renditions * _part(memory.renditions),
@@ -72,9 +68,8 @@ def size_of(spec: WorldSpec, instance_type: str) -> Size:
         stream=Cost(_part(kind.streams), _part(memory.streams)),
         most=Cost(
             _share(spec.refuse_cpu - spec.idle_cpu, 100),
-            _share(spec.refuse_memory - spec.idle_memory, 100 - spec.idle_memory) if kind.memory else UNIT,
+            _share(spec.refuse_memory - spec.idle_memory, 100 - spec.idle_memory),
         ),
-        counts_memory=kind.memory is not None,
         weight=kind.weight,
         price=kind.price,
         spot_price=_spot_price(spec, kind),
@@ -147,7 +142,7 @@ class Life:
 
     def filled(self) -> float:
         """Return how much of the memory that an idle node has left its people take, as a ratio."""
-        return (self.memory if self.size.counts_memory else self.cpu) / UNIT
+        return self.memory / UNIT
 
     def enter(self, visit: Visit, *, limited: bool = True) -> bool:
         """Let one in, if AMS does not refuse."""

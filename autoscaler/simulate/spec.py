@@ -60,9 +60,7 @@ class TypeSpec(Record):
         description="so many streams, each fetched once for all who watch it on a node, alone take all of its CPU; "
         "fetching costs nothing when left out",
     )
-    memory: MemorySpec | None = Field(
-        default=None, description="what fills its memory; fills as the CPU does, and refuses nobody, when left out"
-    )
+    memory: MemorySpec = Field(default=MemorySpec(), description="what fills its memory; nobody when left out")
     weight: StrictInt = Field(
         default=1,
         ge=1,
@@ -157,9 +155,7 @@ class WorldSpec(Record):
     refuse_cpu: Percent = Field(
         default=75.0, gt=0, le=100, description="from this CPU on a node refuses whoever comes, as AMS does"
     )
-    refuse_memory: Percent = Field(
-        default=75.0, gt=0, le=100, description="from this memory on, too, where the type says what takes memory"
-    )
+    refuse_memory: Percent = Field(default=75.0, gt=0, le=100, description="from this memory on, too")
     patience: Duration = Field(
         default=timedelta(minutes=3), description="how long one who was refused tries again, once a cycle"
     )

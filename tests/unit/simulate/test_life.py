@@ -95,11 +95,11 @@ def test_streams_that_cost_nothing_are_not_counted() -> None:
     assert life.load() == 0.5
 
 
-def test_memory_fills_as_the_cpu_does_unless_it_is_told_what_fills_it() -> None:
+def test_memory_is_filled_by_who_is_told_to_fill_it() -> None:
     usual, told = node(), node({"memory": {"viewers": 400}})
     for life in (usual, told):
         viewers(life, *[0] * 100)
-    assert (usual.filled(), told.filled()) == (0.5, 0.25)
+    assert (usual.filled(), told.filled()) == (0.0, 0.25)
 
 
 def test_a_node_refuses_by_its_memory_too() -> None:
