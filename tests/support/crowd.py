@@ -15,7 +15,7 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Told:
-    """Each row: how many come together, when, for how long, and whether they publish."""
+    """Each row: how many come together, when, for how long, and whether they publish. Streams are taken by turns."""
 
     rows: Sequence[tuple[int, float, float, bool]]
     length_s: float = 3600.0
@@ -30,5 +30,5 @@ class Told:
             np.array(start, dtype=np.float64),
             np.array(duration, dtype=np.float64),
             np.array(publisher, dtype=np.bool_),
-            np.zeros(len(people), dtype=np.int32),
+            np.arange(len(people), dtype=np.int32) % 5,
         )
