@@ -41,7 +41,6 @@ _YOUNG = {
     Phase.JOINED: timedelta(seconds=30),
 }
 _ADMITTED = frozenset({Phase.IN_SERVICE, Phase.LOST, *LEAVING})
-_APART = frozenset({Phase.FILLING, Phase.STOPPED})
 _BECOMES: Mapping[type[Action], Phase] = {
     Drain: Phase.DRAINING,
     CancelDrain: Phase.IN_SERVICE,
@@ -155,7 +154,8 @@ def _remembered(
     admitted = {m.name: m.launched_at for m in members if m.phase in _ADMITTED and m.name not in before}
     suspects = {m.name: now - policy.join.lost_after for m in members if m.phase is Phase.LOST}
     drains = {m.name: memory.drains.get(m.name) or _drain(m, policy, now) for m in members if m.phase in LEAVING}
-    pool = {m.name: now for m in members if m.phase in _APART and policy.launch.warm_pool.stopped}
+    apart = {Phase.FILLING, Phase.STOPPED} if policy.launch.warm_pool.stopped else {Phase.FILLING}
+    pool = {m.name: now for m in members if m.phase in apart}
     admitted, pool = {**memory.admitted, **admitted}, {**pool, **memory.pool}
     return replace(memory, admitted=admitted, suspects=suspects, drains=drains, pool=pool)
 

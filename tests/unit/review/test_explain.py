@@ -93,6 +93,10 @@ def test_what_the_guard_struck_is_told() -> None:
     [
         (node(2, state=InstanceState.STOPPED), {}, Phase.STOPPED, "it is stopped"),
         (node(2, state=InstanceState.PENDING), {}, Phase.PENDING, "it is starting"),
+        (node(2, state=InstanceState.PENDING, status=None), {"pool": {"i-2": LONG_AGO}}, Phase.FILLING,
+         "*it is on its way into the warm pool, and planned was Terminate (pool_surplus)"),
+        (node(2, state=InstanceState.PENDING, status=None, sessions=1), {"pool": {"i-2": LONG_AGO}}, Phase.FILLING,
+         "it is on its way into the warm pool, and its end was refused: sessions_live"),
         (node(2, status=None, heartbeat=None, launched_at=NOW), {}, Phase.BOOTING, "it is booting"),
         (node(2, status=None), {}, Phase.JOINED,
          "it joined and is not in service yet, and planned was Register (joined)"),

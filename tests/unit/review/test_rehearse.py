@@ -367,3 +367,68 @@ def test_nodes_count_by_the_size_of_their_type(vcpus: str, desired: int) -> None
     """At 90 a small and a large one carry 270 of three nodes' worth, and two alike 180."""
     given = f"{{nodes: [{{}}, {{type: c7i.xlarge}}], signals: {{cpu: 90}}, vcpus: {vcpus}}}"
     assert one(given, f"{{current: 2, desired: {desired}}}") == []
+
+
+POOL = ("subnets: [subnet-a, subnet-b]", "subnets: [subnet-a, subnet-b], warm_pool: {stopped: 1}")
+
+
+def test_a_warm_pool_is_played_from_one_step_to_the_next() -> None:
+    text = """\
+    cases:
+      - name: it fills, wakes, and takes a drained node
+        given: {nodes: 2, signals: {cpu: 50}}
+        never: [terminate_in_use, terminate]
+        steps:
+          - {after: 0s, expect: {pool_launches: 1, launches: 0}}
+          - {after: 1m, expect: {pool_launches: 0, stops: []}}
+          - {after: 30s, nodes: [{}, {}, {phase: filling}], expect: {current: 2, stops: [n3]}}
+          - {after: 1m, expect: {stops: [], pool_launches: 0}}
+          - {after: 5s, signals: {cpu: 80}, expect: {desired: 3, wakes: [n3], launches: 0, ends: []}}
+          - {after: 30s, nodes: [{}, {}, {phase: joined}], expect: {current: 3, wakes: []}}
+          - {after: 5s, nodes: [{}, {}, {phase: drained}], signals: {cpu: 50}, expect: {stops: [n3]}}
+    """
+    assert mistakes(text, POOL) == []
+
+
+def test_who_boots_for_the_pool_serves_when_nodes_are_wanted() -> None:
+    text = """\
+    cases:
+      - name: before it joined
+        given: {nodes: 2, signals: {cpu: 50}}
+        steps:
+          - {after: 0s, expect: {pool_launches: 1}}
+          - {after: 20s, signals: {cpu: 80}, expect: {wakes: [n3], launches: 0}}
+          - {after: 20s, expect: {current: 3, wakes: [], stops: [], launches: 0}}
+      - name: after it joined
+        given: {nodes: {in_service: 2, filling: 1}, signals: {cpu: 80}}
+        steps:
+          - {after: 0s, expect: {wakes: [n3], stops: []}}
+          - {after: 5s, nodes: [{}, {}, {phase: joined}], expect: {current: 3}}
+    """
+    assert mistakes(text, POOL) == []
+
+
+def test_a_node_that_does_not_start_is_replaced() -> None:
+    text = """\
+    cases:
+      - name: it sleeps again
+        given: {nodes: {in_service: 2, stopped: 1}, signals: {cpu: 80}}
+        steps:
+          - {after: 0s, expect: {wakes: [n3]}}
+          - {after: 61s, nodes: [{}, {}, {phase: stopped}], expect: {ends: [n3], wakes: [], launches: 1}}
+    """
+    assert mistakes(text, POOL) == []
+
+
+@pytest.mark.parametrize(
+    ("expect", "mistake"),
+    [
+        ("{wakes: 1}", "wakes: 1 nodes / none"),
+        ("{wakes: [n9]}", "wakes: a node n9 / only n1, n2, n3"),
+        ("{stops: []}", "stops: none / n3"),
+        ("{stops: [n1]}", "stops: n1 / n3"),
+        ("{pool_launches: 1}", "pool_launches: 1 / 0"),
+    ],
+)
+def test_what_the_pool_does_is_shown_beside_what_was_expected(expect: str, mistake: str) -> None:
+    assert one("{nodes: {in_service: 2, filling: 1}, signals: {cpu: 50}}", expect, POOL) == [f"4:14 {mistake}"]
