@@ -19,6 +19,7 @@ from autoscaler.simulate.world import World
 from moto_fixtures import Server
 from moto_fixtures.backend import Backend
 from tests.support.ec2 import EDGE, connected, launch
+from tests.support.living import Living
 
 STARTED = {InstanceState.PENDING, InstanceState.RUNNING}
 LEAVING = {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}
@@ -95,6 +96,42 @@ class SimulatedRig:
         return self.world.nodes[instance_id].instance.state
 
 
+class LivingRig(SimulatedRig):
+    """The same, which lives on between any two looks, but while an instance is starting."""
+
+    def __init__(self) -> None:
+        super().__init__(World())
+        self._living = Living(self.world)
+        self._still = False
+
+    @property
+    def fleet(self) -> SimulatedFleet:
+        self._live()
+        return super().fleet
+
+    @property
+    def control(self) -> SimulatedFleet:
+        self._live()
+        return super().control
+
+    def starting(self) -> str:
+        self._still = True
+        return super().starting()
+
+    def started(self, instance_id: str) -> None:
+        self._still = False
+        self._live()
+        assert self.state(instance_id) is InstanceState.RUNNING
+
+    def state(self, instance_id: str) -> InstanceState:
+        self._live()
+        return super().state(instance_id) if instance_id in self.world.nodes else InstanceState.TERMINATED
+
+    def _live(self) -> None:
+        if not self._still:
+            self._living.live()
+
+
 class Ec2Rig:
     """The adapter before the emulator, reading pages of five: the smallest that EC2 allows."""
 
@@ -142,10 +179,12 @@ class Ec2Rig:
         return Backend(self.server.region).find(instance_id)
 
 
-@pytest.fixture(params=["simulated", "ec2"])
+@pytest.fixture(params=["simulated", "living", "ec2"])
 def rig(request: pytest.FixtureRequest) -> Rig:
     if request.param == "simulated":
         return SimulatedRig(World())
+    if request.param == "living":
+        return LivingRig()
     return Ec2Rig(request.getfixturevalue("ec2"))
 
 

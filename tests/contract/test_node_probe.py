@@ -16,6 +16,7 @@ from autoscaler.adapters.http_probe import HttpProbe
 from autoscaler.ports import NodeProbe
 from autoscaler.simulate.ports import SimulatedProbe
 from autoscaler.simulate.world import World
+from tests.support.living import BROKEN, Living
 
 TIMEOUT_S = 0.5
 
@@ -35,6 +36,17 @@ class SimulatedRig:
         node = self._world.add_node()
         node.answers = up
         return node.instance.ip, 5080
+
+
+class LivingRig:
+    """Nodes that boot by themselves, or never."""
+
+    def __init__(self) -> None:
+        self._living = Living(World())
+        self.probe: NodeProbe = SimulatedProbe(self._living.world)
+
+    def node(self, *, up: bool) -> tuple[str, int]:
+        return self._living.node("c5.xlarge" if up else BROKEN).instance.ip, 5080
 
 
 class Node(ThreadingHTTPServer):
@@ -94,9 +106,11 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.fixture(params=["http", "simulated"])
+@pytest.fixture(params=["http", "simulated", "living"])
 def rig(request: pytest.FixtureRequest, stack: ExitStack) -> Rig:
-    return HttpRig(stack) if request.param == "http" else SimulatedRig()
+    if request.param == "http":
+        return HttpRig(stack)
+    return SimulatedRig() if request.param == "simulated" else LivingRig()
 
 
 def test_nobody_asked_nobody_answers(rig: Rig) -> None:

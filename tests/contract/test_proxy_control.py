@@ -10,6 +10,7 @@ from autoscaler.model.plan import Done, Failed, Result, Skipped
 from autoscaler.model.snapshot import ServerStatus
 from tests.support.proxies import (
     BACKENDS,
+    LivingRig,
     RealRig,
     Rig,
     SimulatedRig,
@@ -27,9 +28,9 @@ WAITING = Skipped("waiting_for_health_check")
 MAINT, UP = ServerStatus.MAINT, ServerStatus.UP
 
 
-@pytest.fixture(params=["haproxy", "simulated"])
+@pytest.fixture(params=["haproxy", "simulated", "living"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    made: Rig = RealRig() if request.param == "haproxy" else SimulatedRig()
+    made: Rig = {"haproxy": RealRig, "simulated": SimulatedRig, "living": LivingRig}[request.param]()
     yield made
     made.close()
 

@@ -13,6 +13,7 @@ from tests.support.haproxy import SLOTS, until
 from tests.support.proxies import (
     BACKENDS,
     BALANCER,
+    LivingRig,
     RealRig,
     Rig,
     SimulatedRig,
@@ -25,9 +26,13 @@ from tests.support.proxies import (
 )
 
 
-@pytest.fixture(params=["socket", "page", "simulated"])
+@pytest.fixture(params=["socket", "page", "simulated", "living"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    made: Rig = SimulatedRig() if request.param == "simulated" else RealRig(over_http=request.param == "page")
+    made: Rig
+    if request.param in {"simulated", "living"}:
+        made = SimulatedRig() if request.param == "simulated" else LivingRig()
+    else:
+        made = RealRig(over_http=request.param == "page")
     yield made
     made.close()
 

@@ -13,6 +13,8 @@ from autoscaler.model.media import Refusals
 from autoscaler.ports import RefusalCount
 from autoscaler.simulate.media import SimulatedRefusals
 from autoscaler.simulate.world import World
+from tests.support.fleet import BACKEND
+from tests.support.living import FULL, Living
 
 
 class Rig(Protocol):
@@ -40,6 +42,31 @@ class SimulatedRig:
         self._world.advance(timedelta(seconds=seconds))
 
 
+class LivingRig:
+    """Full nodes that refuse whoever comes."""
+
+    def __init__(self) -> None:
+        self._living = Living(World())
+        self._world = self._living.world
+        self.count: RefusalCount = SimulatedRefusals(self._world)
+
+    def listen(self) -> None:
+        self._world.listening_since = self._world.now
+
+    def refuse(self, ip: str) -> None:
+        if ip not in {node.instance.ip for node in self._world.nodes.values()}:
+            now = self._world.now
+            node = self._living.node(FULL, ip)
+            self._world.now = now
+            self._world.serve(node, BACKEND, ip)
+        assert self._living.come(lasts=60, cookie=ip) == ""
+        self._world.advance(timedelta(seconds=-1))
+
+    def advance(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self._living.live()
+
+
 class WindowRig:
     def __init__(self) -> None:
         self.now = 1000.0
@@ -56,7 +83,7 @@ class WindowRig:
         self.now += seconds
 
 
-@pytest.fixture(params=[WindowRig, SimulatedRig], ids=["window", "simulated"])
+@pytest.fixture(params=[WindowRig, SimulatedRig, LivingRig], ids=["window", "simulated", "living"])
 def rig(request: pytest.FixtureRequest) -> Rig:
     made: Rig = request.param()
     return made

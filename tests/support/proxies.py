@@ -14,6 +14,7 @@ from autoscaler.ports import ProxyControl, ProxyStats
 from autoscaler.simulate.ports import SimulatedProxyControl, SimulatedProxyStats
 from autoscaler.simulate.world import World
 from tests.support.haproxy import SLOTS, Session, Setup, get, until
+from tests.support.living import BROKEN, Living
 
 BALANCER = "lb1"
 BACKENDS = ("backend_rtmp", "backend_http", "backend_http_sticky")
@@ -153,6 +154,30 @@ class SimulatedRig:
         self.world.dead.add(f"haproxy:{BALANCER}")
 
     def close(self) -> None: ...
+
+
+class LivingRig(SimulatedRig):
+    """The same, in which a Cluster lives: nodes boot, and people come to the first backend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._living = Living(self.world, self.endpoints)
+
+    def silent(self) -> str:
+        return self._living.node(BROKEN).instance.ip
+
+    def node(self) -> str:
+        return self._living.node().instance.ip
+
+    def revive(self, ip: str) -> None:
+        self._living.revive(ip)
+
+    def hold(self) -> str:
+        return self._living.come(lasts=1000)
+
+    def hang_up(self) -> None:
+        for _ in range(1001):
+            self._living.live()
 
 
 def register(rig: Rig, ip: str, slot: str) -> Register:
