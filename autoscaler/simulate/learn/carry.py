@@ -65,8 +65,9 @@ def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
 
 
 def _few(clusters: Clusters) -> Iterator[Finding]:
-    if clusters.nodes < FEWEST_NODES:
-        message = f"{clusters.nodes} nodes were seen at work, and nodes differ: at least {FEWEST_NODES} are needed"
+    if clusters.worth < FEWEST_NODES:
+        alike = f", as good as {clusters.worth}: some for too short" if clusters.nodes > clusters.worth else ""
+        message = f"{clusters.nodes} nodes were seen at work{alike}, and nodes differ: {FEWEST_NODES} are needed"
         yield Finding("few-nodes", message, blocks=True)
     if clusters.blocks < FEWEST_BLOCKS:
         message = f"nodes were seen for {clusters.blocks} times ten minutes: at least {FEWEST_BLOCKS} are needed"
@@ -150,6 +151,10 @@ def _alike(people: Floats) -> float:
 
 
 def _doubt(study: Study) -> Iterator[Finding]:
+    if study.line.base >= study.limit:
+        message = f"{study.name} of an idle node, {study.line.base:.0f} %, is at the limit already"
+        yield Finding("no-room", message, blocks=True)
+        return
     if study.reach < LEAST_REACH:
         seen = study.line.base + study.reach * (study.limit - study.line.base)
         message = (

@@ -43,7 +43,8 @@ class Clusters:
         self._begins, self._lengths = first, np.diff(first, append=len(keys))
         self.blocks, self.nodes = len(keys), len(first)
         sizes = np.add.reduceat(np.bincount(self._block), first)
-        self.stretch = _stretch(round(float(sizes.sum() ** 2 / (sizes**2).sum())))
+        self.worth = round(float(sizes.sum() ** 2 / (sizes**2).sum()))  # nodes count by their minutes (Kish, 1965)
+        self.stretch = _stretch(self.worth)
 
     def sums(self, columns: Floats) -> Floats:
         """Add up the columns of each block."""

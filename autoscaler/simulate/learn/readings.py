@@ -54,7 +54,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What counts a node's viewers: `key` as in `FleetSnapshot.samples`.
+    """What counts a node's viewers: `key` as in `FleetSnapshot.samples`; "" where there are none, on origins.
 
     `less_publishers`: publishers come through the same balancer, so they are among the sessions, and are taken out.
     """
@@ -64,11 +64,15 @@ class Count:
 
 
 def count_of(policy: Policy) -> Count:
-    """Return what counts viewers in the unit by which the policy steers, else what AMS says, else sessions."""
+    """Return what counts viewers in the unit by which the policy steers, else as it measures them, else sessions.
+
+    A group of origins that measures no viewers has none.
+    """
     steering = [rule.target_tracking or rule.forecast for rule in policy.scale]
     signals = [policy.signals[rule.signal] for rule in steering if rule] + [*policy.signals.values()]
     keys = [viewers_key(signal) for signal in signals]
-    return counted_by(next((key for key in keys if key), SESSIONS), policy)
+    usual = "" if policy.role == "origin" else SESSIONS
+    return counted_by(next((key for key in keys if key), usual), policy)
 
 
 def counted_by(key: str, policy: Policy) -> Count:
@@ -143,6 +147,8 @@ def _away(node: Node, report: CycleReport, policy: Policy) -> LeftOut | None:
 
 def viewers_on(node: Node, snapshot: FleetSnapshot, count: Count) -> float | None:
     """Return a node's viewers; None where they are not known, known in part, or older than a heartbeat may be."""
+    if not count.key:
+        return 0.0
     told = snapshot.samples.get(count.key, {}).get(node.instance_id)
     if told is None or told.partial or snapshot.taken_at - told.at > HEARTBEAT_MAX_AGE:
         return None

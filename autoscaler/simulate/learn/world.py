@@ -32,7 +32,7 @@ def _lines(lesson: Lesson, known: list[Learnt]) -> Iterator[str]:
     cpu = [(each.minutes, each.cpu) for each in known if each.cpu]
     memory = [(each.minutes, each.memory) for each in known if each.memory]
     idle_cpu, idle_memory = _idle(cpu), _idle(memory) if len(memory) == len(known) else None
-    yield f"# Learnt from {lesson.cycles} recorded cycles of {lesson.group}; viewers are {lesson.count.key}"
+    yield f"# Learnt from {lesson.cycles} recorded cycles of {lesson.group}; viewers are {lesson.count.key or 'none'}"
     yield "types:"
     for each in known:
         yield from _type(each, lesson, idle_cpu, idle_memory)

@@ -160,6 +160,20 @@ def test_without_memory_only_the_cpu_is_minded() -> None:
     assert found.viewers.by == "cpu"
 
 
+def test_nodes_count_by_their_minutes() -> None:
+    table = minutes(TRUTH, 8, nodes=6)
+    short = table[(table[:, 0] < 2) | (table[:, 1] < 1)]  # four of the six were seen for ten minutes
+    (finding,) = learn("t", short, Limits()).findings
+    assert finding.code == "few-nodes"
+    assert "as good as 2" in finding.message
+
+
+def test_idle_nodes_above_the_limit_have_no_room() -> None:
+    found = learn("t", minutes(Truth(idle=12), 8), Limits(cpu=10.0))
+    assert codes(found)[0] == ("no-room", True)
+    assert found.blocked
+
+
 def test_a_node_whose_cpu_jumps_to_the_limit_has_no_room() -> None:
     table = minutes(TRUTH, 11)
     table[:, CPU + 1] = 99

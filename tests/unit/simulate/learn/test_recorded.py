@@ -118,6 +118,17 @@ def test_viewers_are_counted_as_the_policy_counts_them(signal: dict[str, Any], k
     assert count_of(rules) == Count(key or SESSIONS)
 
 
+def test_origins_have_no_viewers_unless_the_policy_measures_them() -> None:
+    by_publishers = {"signals": {"p": {"from": "mongodb.node.publishers", "aggregate": "sum"}},
+                     "scale": [{"target_tracking": {"signal": "p", "target_per_node": 10}}]}  # fmt: skip
+    count = count_of(policy(role="origin", **by_publishers))
+    assert count == Count("")
+    (found,) = read(cycle(node(1, publishers=10, **BUSY)), count)
+    assert isinstance(found, Reading)
+    assert (found.viewers, found.publishers) == (0, 10)
+    assert count_of(policy(role="both", **by_publishers)) == Count(SESSIONS, less_publishers=True)
+
+
 def test_what_steers_goes_before_what_is_only_measured() -> None:
     rules = policy(
         signals={"other": {"from": "ams.node.viewers", "aggregate": "sum"}, **signals(**{"from": SESSIONS})},
