@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -49,7 +49,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
     sources = _Sources(now, heartbeats, streams, _by_ip(proxies), _hiding(proxies), deaf[0] if deaf else None)
-    nodes = () if isinstance(instances, Gap) else tuple([_node(instance, sources) for instance in instances])
+    nodes = () if isinstance(instances, Gap) else tuple(_nodes(instances, sources))
     nodes = _ask_directly(senses, policy, memory, nodes)
     vcpus = _vcpus(senses, policy, nodes, now)
     history = _history(senses, policy, now)
@@ -141,36 +141,27 @@ def _hiding(proxies: Iterable[Proxy]) -> tuple[Proxy, ...]:
     return tuple(proxy for proxy in proxies if not proxy.sees_old_workers)
 
 
-def _node(instance: Instance, sources: _Sources) -> Node:
-    servers = sources.deaf or tuple(sources.servers.get(instance.ip, ()))
-    streams = sources.streams
-    heartbeat = _heartbeat(instance, sources.heartbeats)
-    return Node(
-        instance,
-        heartbeat,
-        servers,
-        _sessions(instance, servers, sources.hiding),
-        streams if isinstance(streams, Gap) else _publishers(instance, heartbeat, streams, sources.now),
-    )
+def _nodes(instances: Iterable[Instance], sources: _Sources) -> Iterator[Node]:
+    """Join each instance with the row, the servers and the streams of its ip.
 
-
-def _publishers(instance: Instance, heartbeat: Heartbeat | Gap | None, streams: Streams, now: datetime) -> int | Gap:
-    """Count a node's live streams. None found proves nothing while the node does not write to MongoDB at all.
-
-    Heartbeats and streams are written by the same process and freeze together (Ant-Media-Server #7045, #7226).
+    A row counts if it was written after the launch: an address may be inherited from a dead node. No stream found
+    proves nothing while a node does not write to MongoDB at all: heartbeats and streams are written by the same process
+    and freeze together (Ant-Media-Server #7045, #7226).
     """
-    count = streams.publishers.get(instance.ip, 0)
-    if count or not isinstance(heartbeat, Heartbeat) or now - heartbeat.at <= HEARTBEAT_MAX_AGE:
-        return count
-    return Gap("mongodb", instance.instance_id, heartbeat.at, "its heartbeat is stale, and its streams may be, too")
-
-
-def _heartbeat(instance: Instance, heartbeats: Mapping[str, Heartbeat] | Gap) -> Heartbeat | Gap | None:
-    """Take the ip's row if it was written after the launch: an address may be inherited from a dead node."""
-    if isinstance(heartbeats, Gap):
-        return heartbeats
-    row = heartbeats.get(instance.ip)
-    return row if row is not None and row.at >= instance.launched_at else None
+    heartbeats, streams, deaf = sources.heartbeats, sources.streams, sources.deaf
+    publishers: Mapping[str, int] = {} if isinstance(streams, Gap) else streams.publishers
+    stale = sources.now - HEARTBEAT_MAX_AGE
+    for instance in instances:
+        ip = instance.ip
+        heartbeat = heartbeats if isinstance(heartbeats, Gap) else heartbeats.get(ip)
+        if isinstance(heartbeat, Heartbeat) and heartbeat.at < instance.launched_at:
+            heartbeat = None
+        servers = deaf or tuple(sources.servers.get(ip, ()))
+        count: int | Gap = streams if isinstance(streams, Gap) else publishers.get(ip, 0)
+        if not count and isinstance(heartbeat, Heartbeat) and heartbeat.at < stale:
+            detail = "its heartbeat is stale, and its streams may be, too"
+            count = Gap("mongodb", instance.instance_id, heartbeat.at, detail)
+        yield Node(instance, heartbeat, servers, _sessions(instance, servers, sources.hiding), count)
 
 
 def _sessions(instance: Instance, servers: tuple[Server, ...] | Gap, hiding: Iterable[Proxy]) -> int | Gap:

@@ -75,14 +75,13 @@ class Samples(Mapping[str, Column]):
 
     def of_servers(self, backend: str, *, figure: str) -> Column:
         """Add up a figure of each node's servers, of one backend or of all."""
-        column = {}
+        column, now = {}, self._now
         for node in self._nodes:
-            if isinstance(node.servers, Gap):
-                continue
-            values = [getattr(server, figure) for server in node.servers if backend in ("", server.backend)]
+            servers = () if isinstance(node.servers, Gap) else node.servers
+            values = [getattr(server, figure) for server in servers if not backend or server.backend == backend]
             if values:
                 partly = isinstance(node.sessions, Gap)
-                column[node.instance.instance_id] = Sample(sum(values), self._now, partly)
+                column[node.instance.instance_id] = Sample(sum(values), now, partly)
         return column
 
     def of_publishers(self, application: str) -> Column:

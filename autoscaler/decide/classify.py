@@ -69,6 +69,8 @@ class Roster:
     """What all current nodes are worth."""
     serving: float
     """What those in service are worth."""
+    cold: bool
+    """Whether any of these has been in service for less than `warm_up`."""
 
     @property
     def current(self) -> int:
@@ -100,13 +102,14 @@ def call_roll(view: View) -> Roster:
     leaving: list[Member] = []
     warming: list[str] = []
     weigh = cache(partial(weight, view=view))
+    admitted, warm_since = view.memory.admitted, view.now - view.policy.warm_up
     for node in view.snapshot.nodes:
         kind, key = node.instance.instance_type, node.instance.instance_id
         phase = phases[key] = classify(node, view)
-        if phase is Phase.IN_SERVICE:
-            in_service.append(Member(key, weigh(kind), view.warming_up(node)))
-        elif phase in LEAVING:
-            leaving.append(Member(key, weigh(kind), view.warming_up(node)))
+        if phase is Phase.IN_SERVICE or phase in LEAVING:
+            since = admitted.get(key)
+            member = Member(key, weigh(kind), since is None or since > warm_since)
+            (in_service if phase is Phase.IN_SERVICE else leaving).append(member)
         elif phase in WARMING and not overdue(node, view):
             warming.append(kind)
     launched = unseen(view)
@@ -122,6 +125,7 @@ def call_roll(view: View) -> Roster:
         next_size=weigh(next_type(view)),
         capacity=sum(sizes),
         serving=sum(serving),
+        cold=any(member.cold for member in in_service),
     )
 
 

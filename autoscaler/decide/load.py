@@ -52,7 +52,7 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)
     shrinking = growing
-    if any(cold for _, _, cold in roster.in_service):  # what is a boot's own may still be somebody's: it stays
+    if roster.cold:  # what is a boot's own may still be somebody's: it stays
         values, silent, _ = _heard(roster.in_service, samples, signal, oldest)
         shrinking = _filled(signal, values, silent)
     shrinking += _total(coming_back)
@@ -143,6 +143,8 @@ def _capped(load: float, cap: float, roster: Roster) -> float:
 
 def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
     """Add up what is known, and fill in for the silent as the signal's `on_missing` says, each at most to its cap."""
+    if not silent:
+        return _aggregate(signal, values)
     if isinstance(signal.on_missing, Assumption):
         assumed = signal.on_missing.value
         filled = [(min(_each(signal, assumed, weight), cap), weight) for cap, weight in silent]
@@ -150,10 +152,8 @@ def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
     if signal.on_missing is not OnMissing.SCALE_OUT_ONLY:
         return _aggregate(signal, [*values, *((0.0, weight) for _, weight in silent)] if values else [])
     known = _aggregate(signal, values)
-    if values:
-        mean = known / sum(weight for _, weight in values)
-        return known + _total((min(mean, cap), weight) for cap, weight in silent)
-    return known
+    mean = known / sum(weight for _, weight in values) if values else 0.0
+    return known + _total((min(mean, cap), weight) for cap, weight in silent)
 
 
 def _aggregate(signal: Signal, parts: Sequence[_Part]) -> float:

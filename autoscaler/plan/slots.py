@@ -36,10 +36,13 @@ class SlotMap:
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
     lines = [server for proxy in view.snapshot.proxies for server in proxy.servers]
-    holders: defaultdict[str, set[str]] = defaultdict(set)
+    holder: dict[str, str] = {}
+    halves: defaultdict[str, set[str]] = defaultdict(set)  # slots that serve another in another place
     for server in lines:
         if server.status is not ServerStatus.MAINT or (server.ip, server.port) != PARKING:
-            holders[server.name].add(server.ip)
+            known = holder.setdefault(server.name, server.ip)
+            if known != server.ip:
+                halves[server.name] |= {known, server.ip}
     asleep = {n.instance.ip for n in view.snapshot.nodes if n.instance.state is InstanceState.STOPPED}
     alive = {node.instance.ip for node in view.snapshot.nodes} - asleep
     taken: dict[str, str] = {}
@@ -47,14 +50,15 @@ def map_slots(view: View) -> SlotMap:
     lapsed: dict[str, set[str]] = {}
     everywhere = view.places
     for name, places in _slots(view.policy.slots, tuple([server.name for server in lines])):
-        ips = holders.get(name)
-        if ips is None:
+        ip = holder.get(name)
+        if ip is None:
             free += [name] if places == everywhere else []
-        elif ips <= alive:
-            taken |= {ip: name for ip in ips if ip not in taken}
+        elif ip in alive and name not in halves:
+            taken.setdefault(ip, name)
         else:
+            ips = halves.get(name) or {ip}
             taken |= {ip: name for ip in ips & alive if ip not in taken}
-            lapsed[name] = ips - alive
+            lapsed |= {name: ips - alive} if ips - alive else {}
     gone, foreign = _sorted(lapsed, lines, asleep)
     return SlotMap(taken, tuple(free), gone, foreign)
 

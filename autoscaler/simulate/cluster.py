@@ -165,6 +165,8 @@ class Cluster:
     @property
     def price(self) -> float:
         """What an hour of all nodes costs, the stopped ones included."""
+        if all(size.free for size in self._sizes.values()):
+            return 0.0
         instances = [node.instance for node in self.world.nodes.values()]
         return sum(self._size(instance.instance_type).hour(instance) for instance in instances)
 

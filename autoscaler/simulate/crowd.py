@@ -55,8 +55,3 @@ class Crowd:
             del streams[stay:]
             if not streams:
                 del self.ends[last_step]
-
-
-def last_step(start_s: float, duration_s: float, step_s: float) -> int:
-    """Return the step in which a session leaves: the one in which its time is over."""
-    return int((start_s + duration_s) // step_s) + 1

@@ -42,6 +42,11 @@ class Size:
         """Whether it costs anything to fetch a stream for its viewers."""
         return self.stream != Cost()
 
+    @property
+    def free(self) -> bool:
+        """Whether it has no price."""
+        return not (self.price or self.spot_price or self.stopped_price)
+
     def carries(self, cost: Cost) -> float:
         """Return how many that cost so much a node carries, if they are alone."""
         by_memory = self.most.memory / cost.memory if cost.memory else float("inf")

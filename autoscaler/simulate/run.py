@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import groupby
 from math import ceil
 
 from autoscaler.cycle.cycle import run_cycle
@@ -15,8 +16,9 @@ from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import InstanceState
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
+from autoscaler.simulate.arrivals import by_step
 from autoscaler.simulate.cluster import Cluster, Incidents
-from autoscaler.simulate.crowd import Visit, last_step
+from autoscaler.simulate.crowd import Visit
 from autoscaler.simulate.events import befall
 from autoscaler.simulate.media import SimulatedRefusals
 from autoscaler.simulate.opening import begin
@@ -32,10 +34,11 @@ from autoscaler.simulate.ports import (
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.stores import SimulatedBookings, SimulatedHistory, SimulatedMemoryStore
 from autoscaler.simulate.timeline import Tick, Timeline, Turn
-from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
+from autoscaler.simulate.traffic.sessions import Event, Traffic
 from autoscaler.simulate.world import World
 
 _TOLD_EVERY = 100
+_THRESHOLDS = (100_000, 50, 100)
 
 FLAP = timedelta(minutes=30)
 """A turn back so soon after the last change is a flap."""
@@ -129,7 +132,7 @@ def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step
 
     They are in service since long ago, and nobody is on them yet.
     """
-    number, first = next(_by_step(traffic, step.total_seconds(), policy.role), (0, []))
+    number, first = next(by_step(traffic, step.total_seconds(), policy.role), (0, []))
     nodes, wanted = 0, policy.bounds.min
     while wanted > nodes:  # whoever finds no room is not seen, so it takes some looks
         nodes = wanted
@@ -171,15 +174,31 @@ def play(
 
     `tell` hears now and then, in seconds, how far the trace was played.
     """
+    with _rare_collections():
+        return _play(stage, traffic, step, steering or stage.steer, tell)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: nearly all is freed without, and each time it would look through all viewers."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _play(stage: Stage, traffic: Traffic, step: timedelta, steer: Steering, tell: Callable[[float], object]) -> Played:
     step_s = step.total_seconds()
-    steer = steering or stage.steer
     played = Played(Totals(), Timeline(), _oracle(stage, step_s))
     referee = _Referee(played, stage, step_s)
     events = list(traffic.events)
-    crowds = _by_step(traffic, step_s, stage.policy.role)
+    crowds = by_step(traffic, step_s, stage.policy.role)
     waiting: tuple[int, list[Visit]] | None = next(crowds, None)
+    begin = traffic.begin
     for number in range(ceil(traffic.length_s / step_s)):
-        stage.world.now = traffic.begin + number * step
+        stage.world.now = begin + number * step
         at_s = number * step_s
         referee.events([event for event in events if at_s <= event.at_s < at_s + step_s], at_s)
         arrivals: list[Visit] = []
@@ -261,18 +280,3 @@ class _Referee:
 def _oracle(stage: Stage, step_s: float) -> Oracle:
     boot_steps = stage.spec.boot.median.total_seconds() / step_s
     return Oracle(step_s, boot_steps, least=stage.policy.bounds.min)
-
-
-def _by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, list[Visit]]]:
-    """Yield who arrives in each step that anybody arrives in; an edge has no publishers, an origin no viewers."""
-    visits = (visit for chunk in traffic.chunks() for visit in _visits(chunk, step_s, role))
-    for number, group in groupby(visits, key=lambda entry: entry[0]):
-        yield number, [visit for _, visit in group]
-
-
-def _visits(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, Visit]]:
-    columns = (chunk.start_s, chunk.duration_s, chunk.publisher, chunk.stream)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    for start_s, duration_s, publisher, stream in rows:
-        if role == "both" or publisher is (role == "origin"):
-            yield int(start_s // step_s), Visit(publisher, last_step(start_s, duration_s, step_s), stream)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from autoscaler.model.snapshot import PARKING, InstanceState, ServerStatus
 from autoscaler.policy.schema import Policy
-from autoscaler.simulate.crowd import Crowd, last_step
+from autoscaler.simulate.crowd import Crowd
 from autoscaler.simulate.life import Life
 from autoscaler.simulate.run import Stage, Steered, play, set_stage
 from autoscaler.simulate.spec import WorldSpec
@@ -122,7 +122,7 @@ class Witness:
         active = sum(
             count
             for count, start_s, duration_s, publisher in self.people.rows
-            if start_s // STEP_S <= self.step < last_step(start_s, duration_s, STEP_S)
+            if start_s // STEP_S <= self.step <= (start_s + duration_s) // STEP_S
             and (role == "both" or publisher is (role == "origin"))
         )
         assert sum(self.stage.cluster.present) + self.stage.cluster.waiting == active
