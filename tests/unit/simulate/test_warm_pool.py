@@ -1,0 +1,175 @@
+"""A warm pool in a made-up cluster: what it brings, what it costs, and that it is no capacity while it sleeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from autoscaler.model.snapshot import InstanceState
+from autoscaler.policy.load import load_policies
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.run import Played, Stage, play, set_stage
+from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
+from autoscaler.simulate.traffic.sessions import Event
+from tests.support.crowd import Told
+from tests.support.documents import ROOT, read
+from tests.support.fleet import SESSIONS, policy
+from tests.support.traffic import generated
+
+STEP = timedelta(seconds=10)
+
+
+def steady(seconds: int) -> BootSpec:
+    return BootSpec(median=timedelta(seconds=seconds), p95=timedelta(seconds=seconds))
+
+
+SPEC = WorldSpec(
+    types={"c5.xlarge": TypeSpec(vcpus=4, viewers=200, price=2, stopped_price=0.25)}, boot=steady(90), wake=steady(30)
+)
+"""A node of which 72 % may be used: 144 viewers."""
+
+
+def rules(stopped: int, **changes: Any) -> Policy:
+    """Two nodes at least, 100 viewers each wanted."""
+    launch = {"launch_template": "t", "types": ["c5.xlarge"], "subnets": ["subnet-a", "subnet-b"]}
+    return policy(
+        **{
+            "bounds": {"min": 2, "max": 20},
+            "signals": {"sessions": {"from": SESSIONS, "aggregate": "sum"}},
+            "scale": [{"target_tracking": {"signal": "sessions", "target_per_node": 100}}],
+            "scale_in": {"stabilization": "1m"},
+            "launch": {**launch, "warm_pool": {"stopped": stopped}},
+            **changes,
+        }
+    )
+
+
+def staged(by: Policy, traffic: Told, spec: WorldSpec = SPEC) -> Stage:
+    return set_stage(by, traffic, spec, 1, STEP)
+
+
+def played(by: Policy, traffic: Told, spec: WorldSpec = SPEC) -> Played:
+    return play(staged(by, traffic, spec), traffic, STEP)
+
+
+def asleep(stage: Stage) -> int:
+    return sum(node.instance.state is InstanceState.STOPPED for node in stage.world.nodes.values())
+
+
+@pytest.mark.parametrize(("stopped", "most", "found"), [(0, 20, 0), (3, 20, 3), (3, 4, 2)])
+def test_the_pool_is_full_when_the_trace_begins(stopped: int, most: int, found: int) -> None:
+    stage = staged(rules(stopped, bounds={"min": 2, "max": most}), Told([]))
+    assert asleep(stage) == found
+    play(stage, Told([]), STEP)
+    assert asleep(stage) == found
+
+
+def test_who_sleeps_costs_its_disk_and_is_no_node_hour() -> None:
+    totals = played(rules(4), Told([])).totals
+    assert totals.node_seconds == 2 * 3600
+    assert totals.cost == pytest.approx(2 * 2 + 4 * 0.25)
+    assert totals.max_nodes == 2
+
+
+@pytest.mark.parametrize(("stopped", "after_s"), [(0, 90), (1, 30)])
+def test_a_woken_node_comes_sooner_than_a_new_one(stopped: int, after_s: int) -> None:
+    crowd = Told([(190, 0, 3600, False), (60, 600, 3000, False)])
+    found = played(rules(stopped), crowd)
+    assert [(turn.at_s, turn.before, turn.after) for turn in found.timeline.turns][:1] == [(600.0, 2, 3)]
+    first = next(point for point in found.timeline.points if point.serving > 2)
+    assert 600 + after_s <= first.at_s <= 600 + after_s + 30  # it is listed, joins and is admitted in cycles of 10 s
+    assert found.totals.viewers_cut == 0
+
+
+def test_the_pool_fills_up_again_with_what_joined_and_with_what_was_drained() -> None:
+    crowd = Told([(190, 0, 3600, False), (300, 600, 600, False)])
+    stage = staged(rules(2), crowd)
+    ended: list[str] = []
+    stage.observer = lambda report: ended.extend(
+        f"{type(action).__name__} {action.why}"
+        for action in report.plan.actions
+        if type(action).__name__ in {"Stop", "Terminate"}
+    )
+    totals = play(stage, crowd, STEP).totals
+    assert asleep(stage) == 2
+    assert ended.count("Stop pool_joined") == 2  # what was woken is replaced at once
+    assert ended.count("Terminate drained") == 3
+    assert (totals.viewers_cut, totals.max_nodes) == (0, 7)  # five serve while two join to be stopped
+
+
+def test_a_drained_node_sleeps_when_the_group_was_at_its_largest() -> None:
+    crowd = Told([(190, 0, 3600, False), (300, 600, 600, False)])
+    stage = staged(rules(2, bounds={"min": 2, "max": 5}), crowd)
+    stops: list[str] = []
+    stage.observer = lambda report: stops.extend(
+        action.why for action in report.plan.actions if type(action).__name__ == "Stop"
+    )
+    play(stage, crowd, STEP)
+    assert asleep(stage) == 2
+    assert "drained" in stops
+
+
+def test_whoever_is_on_a_node_that_is_stopped_is_cut() -> None:
+    """The simulation would tell if we ever did it."""
+    stage = staged(rules(0), Told([]))
+    stage.cluster.step(0, [Visit(publisher=False, last_step=99)] * 100)
+    node = next(iter(stage.world.nodes.values()))
+    stage.world.stop(node)
+    assert stage.cluster.reap().viewers_cut == 50
+    assert node.instance.state is InstanceState.STOPPED
+    assert stage.cluster.reap().viewers_cut == 0
+
+
+def test_where_nothing_can_be_woken_nothing_is_lost_but_time() -> None:
+    crowd = Told([(190, 0, 3600, False), (60, 600, 3000, False)], events=(Event(590.0, "stock_out", lasts_s=300.0),))
+    found = played(rules(1), crowd)
+    first = next(point for point in found.timeline.points if point.serving > 2)
+    assert first.at_s >= 890
+    assert found.totals.viewers_cut == 0
+
+
+# 0 to 2,000 viewers -------------------------------------------------------------------------------------------------
+
+AHEAD = """\
+  rate: {from: haproxy.server.rate, backend: edge_backend_http, aggregate: sum, max_age: 10s, on_missing: ignore}
+  soon: {expr: sessions + 70 * rate, on_missing: scale_out_only, aggregate: sum}
+scale:
+  - target_tracking: {signal: soon, target_per_node: 110}
+"""
+
+
+def edge(stopped: int) -> Policy:
+    """The shipped policy for viewers, with room for so many, and an eye on how fast they come."""
+    text = read(ROOT / "policies/edge.yaml")
+    for old, new in (
+        ("max: 10}", "max: 20}"),
+        ("scale:     ", AHEAD + "#"),
+        ("  types: [c7i", f"  warm_pool: {{stopped: {stopped}}}\n  types: [c7i"),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (found,) = load_policies({"edge.yaml": text})
+    return found
+
+
+def rush(stopped: int) -> tuple[Played, float]:
+    """Play 2,000 viewers who come within three minutes; return when all of them were served, too, from their begin."""
+    trace = read(ROOT / "policies/traces/zero-to-2000.yaml")
+    traffic = generated(
+        trace.replace("viewers: 2000,", "viewers: 2000, rise: 3m,").replace("length: 2h", "length: 30m")
+    )
+    found = play(set_stage(edge(stopped), traffic, WorldSpec(), 1, STEP), traffic, STEP)
+    served = next(point.at_s for point in found.timeline.points if point.serving * 158 >= 2000)
+    return found, served - 600
+
+
+def test_a_warm_pool_serves_two_thousand_in_three_minutes_with_boots_of_ninety_seconds() -> None:
+    cold, late_s = rush(0)
+    warm, soon_s = rush(12)
+    assert warm.totals.sessions == cold.totals.sessions >= 2000
+    assert soon_s <= 150 < late_s
+    assert (warm.totals.rejected_sessions, warm.totals.viewers_cut) == (0, 0)
+    assert cold.totals.rejected_sessions > 1000
