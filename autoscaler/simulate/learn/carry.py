@@ -37,6 +37,9 @@ FAR_OUT = 8.0
 _AS_DEVIATION = 1.4826
 """Times the median of distances is their standard deviation, where they are normal."""
 
+_NEAR, _SELDOM = 1.0, 0.01
+"""Percentage points below the limit, and the share of minutes, from which on nodes are said to refuse."""
+
 _SHARE_WITH_MEMORY = 0.9
 _ANYBODY = 0.5
 
@@ -52,7 +55,7 @@ def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
     kept = minutes[~_outliers(minutes)]
     studies = _studies(kept, limits)
     carried = {who: _carried(who, studies) for who in (0, 1) if studies[0].people[:, who].max() >= _ANYBODY}
-    findings = (*_doubts(studies, carried), *_unsure(studies, carried))
+    findings = (*_doubts(studies, carried), *_unsure(studies, carried), *_full(minutes, limits))
     doubted = any(finding.blocks for finding in findings)
     viewers, publishers = (
         None if doubted or WHO[who] in {finding.who for finding in findings} else carried.get(who) for who in (0, 1)
@@ -72,6 +75,14 @@ def _few(clusters: Clusters) -> Iterator[Finding]:
     if clusters.blocks < FEWEST_BLOCKS:
         message = f"nodes were seen for {clusters.blocks} times ten minutes: at least {FEWEST_BLOCKS} are needed"
         yield Finding("few-readings", message, blocks=True)
+
+
+def _full(minutes: Floats, limits: Limits) -> Iterator[Finding]:
+    """Yield a warning where AMS must have refused: who was refused is in no recording."""
+    full = (minutes[:, CPU_MOST] > limits.cpu - _NEAR) | (minutes[:, MEMORY_MOST] > limits.memory - _NEAR)
+    if full.mean() > _SELDOM:
+        message = f"its limit was reached in {full.mean():.0%} of its minutes: more wanted to come than came"
+        yield Finding("at-limit", message)
 
 
 def _outliers(minutes: Floats) -> npt.NDArray[np.bool_]:

@@ -152,12 +152,18 @@ def test_of_people_who_take_nothing_no_number_is_told() -> None:
 
 
 def test_without_memory_only_the_cpu_is_minded() -> None:
-    table = minutes(Truth(memory=0.4), 10)
+    table = minutes(Truth(memory=0.3), 10)
     table[: len(table) // 2, MEMORY] = np.nan
     found = learn("t", table, Limits())
     assert (codes(found), found.memory) == ([("memory-unknown", False)], None)
     assert found.viewers
     assert found.viewers.by == "cpu"
+
+
+def test_nodes_that_must_have_refused_are_told() -> None:
+    found = learn("t", minutes(TRUTH, 8, viewers=(20, 160)), Limits())
+    assert codes(found) == [("at-limit", False)]
+    assert found.viewers
 
 
 def test_nodes_count_by_their_minutes() -> None:
@@ -178,4 +184,4 @@ def test_a_node_whose_cpu_jumps_to_the_limit_has_no_room() -> None:
     table = minutes(TRUTH, 11)
     table[:, CPU + 1] = 99
     found = learn("t", table, Limits())
-    assert (codes(found), found.viewers) == ([("no-room", False)], None)
+    assert (codes(found), found.viewers) == ([("no-room", False), ("at-limit", False)], None)
