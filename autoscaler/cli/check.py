@@ -1,4 +1,4 @@
-"""Every problem of every file of one run: policies, the tests beside them, settings and traces."""
+"""Every problem of every file of one run: policies, the tests beside them, settings, traces and worlds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from autoscaler.adapters.policy_files import read_text, same_file, yaml_files
 from autoscaler.cli.test import is_test, policy_of
 from autoscaler.model.errors import ConfigurationError, Problem, Severity
+from autoscaler.policy.document import check as check_record
 from autoscaler.policy.document import parse
 from autoscaler.policy.lint.run import lint
 from autoscaler.policy.load import read_policies
@@ -20,6 +21,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.review.cases import look_at_suite, unrolled
 from autoscaler.runtime import settings_lint
 from autoscaler.runtime.settings import DEFAULT_PATH, Settings, examine, unsteerable
+from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.load import CSV, load_traffic, read_generator
 from autoscaler.simulate.traffic.schema import Generator
 
@@ -35,6 +37,7 @@ class Kind(StrEnum):
     TEST = "test files"
     SETTINGS = "settings files"
     TRACE = "traces"
+    WORLD = "world files"
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ def check(paths: Sequence[Path], environment: Mapping[str, str]) -> Checked:
                 first += error.problems
     kinds = {file: kind_of(Path(file), text) for file, text in texts.items()}
     found = [*_policies(texts, kinds), *_tests(texts, kinds), *_all_settings(texts, kinds, environment)]
-    found += _traces(texts, kinds)
+    found += [*_traces(texts, kinds), *_worlds(texts, kinds)]
     order = {file: number for number, file in enumerate(texts)}
     last = len(order)
     found.sort(key=lambda problem: (order.get(problem.file, last), problem.file, problem.line, problem.column))
@@ -82,22 +85,27 @@ def kind_of(file: Path, text: str) -> Kind:
     if file.suffix == CSV:
         return Kind.TRACE
     keys = set(_KEY.findall(text))
-    of_settings, of_policy, of_trace = (len(keys & own) for own in (_SETTINGS, _POLICY, _TRACE))
-    if of_trace > max(of_settings, of_policy):
-        return Kind.TRACE
+    counts = {kind: len(keys & own) for kind, own in _OWN.items()}
+    of_settings, of_policy = counts[Kind.SETTINGS], counts[Kind.POLICY]
+    for kind in (Kind.TRACE, Kind.WORLD):
+        if counts[kind] > max(count for other, count in counts.items() if other is not kind):
+            return kind
     if of_settings == of_policy:
         return Kind.SETTINGS if file.name == DEFAULT_PATH.name else Kind.POLICY
     return Kind.SETTINGS if of_settings > of_policy else Kind.POLICY
 
 
-def _own(model: type[BaseModel], *others: type[BaseModel]) -> frozenset[str]:
-    """Return the keys that no other file has at its top."""
-    return frozenset(model.model_fields).difference(*(other.model_fields for other in others))
-
-
-_SETTINGS = _own(Settings, Policy, Generator)
-_POLICY = _own(Policy, Settings, Generator)
-_TRACE = _own(Generator, Settings, Policy)
+_MODELS: Mapping[Kind, type[BaseModel]] = {
+    Kind.SETTINGS: Settings,
+    Kind.POLICY: Policy,
+    Kind.TRACE: Generator,
+    Kind.WORLD: WorldSpec,
+}
+_OWN = {
+    kind: frozenset(model.model_fields).difference(*(m.model_fields for k, m in _MODELS.items() if k is not kind))
+    for kind, model in _MODELS.items()
+}
+"""The keys that no other file has at its top."""
 
 
 def _of(kind: Kind, texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> dict[str, str]:
@@ -127,6 +135,16 @@ def _traces(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem
     for file, text in _of(Kind.TRACE, texts, kinds).items():
         try:
             load_traffic(Path(file), 0) if Path(file).suffix == CSV else read_generator(text, file, 0)
+        except ConfigurationError as error:
+            found += error.problems
+    return found
+
+
+def _worlds(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]:
+    found: list[Problem] = []
+    for file, text in _of(Kind.WORLD, texts, kinds).items():
+        try:
+            check_record(WorldSpec, parse(text, file))
         except ConfigurationError as error:
             found += error.problems
     return found

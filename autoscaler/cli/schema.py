@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 from autoscaler.policy.schema import Policy
 from autoscaler.review.scenario import PolicyTests
 from autoscaler.runtime.settings import Settings
+from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.schema import Generator
 
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     SETTINGS = "settings"
     TEST = "test"
     TRACE = "trace"
+    WORLD = "world"
 
 
 MODELS: Mapping[Kind, type[BaseModel]] = {
@@ -32,6 +34,7 @@ MODELS: Mapping[Kind, type[BaseModel]] = {
     Kind.SETTINGS: Settings,
     Kind.TEST: PolicyTests,
     Kind.TRACE: Generator,
+    Kind.WORLD: WorldSpec,
 }
 _NUMBER = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _WORDS = {"number": _NUMBER, "integer": _NUMBER, "array": {"minLength": "minItems", "maxLength": "maxItems"}}

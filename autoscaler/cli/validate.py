@@ -24,12 +24,14 @@ class Format(StrEnum):
 
 
 def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Policies, tests, settings and traces, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Policies, tests, settings, traces and worlds, or folders of them.")
+    ],
     form: Annotated[Format, typer.Option("--format", help="text, json, or github annotations.")] = Format.TEXT,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for warnings, too.")] = False,
 ) -> None:
-    """Check policies, their tests, settings and traces. Exits 1 when any is wrong; what is only unwise is a warning."""
+    """Check policies, tests, settings, traces and worlds. Exits 1 when any is wrong; what is unwise is a warning."""
     checked = check(paths, os.environ)
     problems = checked.problems
     errors = any(problem.severity is Severity.ERROR for problem in problems)

@@ -104,8 +104,8 @@ class TypeSpec(Record):
 class BootSpec(Record):
     """How long a node takes from its start to membership: log-normal, by its median and its 95th percentile."""
 
-    median: Duration = Field(default=timedelta(seconds=90), description="half of the boots take no longer")
-    p95: Duration = Field(default=timedelta(seconds=120), description="nineteen of twenty take no longer")
+    median: Duration = Field(description="half of them take no longer")
+    p95: Duration = Field(description="nineteen of twenty take no longer")
 
     @cross_check
     def _ordered(self) -> Faults:
@@ -137,7 +137,10 @@ class WorldSpec(Record):
     types: dict[Word, TypeSpec] = Field(
         default={}, description="instance types; one that is not here is like a machine of 4 vCPUs without a price"
     )
-    boot: BootSpec = Field(default=BootSpec(), description="how long nodes take to come")
+    boot: BootSpec = Field(
+        default=BootSpec(median=timedelta(seconds=90), p95=timedelta(seconds=120)),
+        description="how long nodes take to come",
+    )
     wake: BootSpec = Field(
         default=BootSpec(median=timedelta(seconds=30), p95=timedelta(seconds=45)),
         description="how long nodes of a warm pool take to come: they joined the cluster before",

@@ -1,4 +1,4 @@
-"""The references of a policy's and a trace's keys, written from the JSON Schema that editors are given."""
+"""The references of a policy's, a trace's and a world's keys, written from the JSON Schema that editors are given."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def updated_traces(text: str) -> str:
     return _filled(text, {"keys": _table(trace_keys())}, f"{_NOTE}simulate/traffic")
 
 
+def updated_worlds(text: str) -> str:
+    """The document of simulations with its generated table as it should be."""
+    return _filled(text, {"keys": _table(world_keys())}, f"{_NOTE}simulate")
+
+
 def _table(keys: list[Key]) -> list[str]:
     return ["| key | type | default | meaning |", "|---|---|---|---|", *(key.row() for key in keys)]
 
@@ -82,6 +87,11 @@ def trace_keys() -> list[Key]:
     return list(_keys(schema, schema["$defs"], ""))
 
 
+def world_keys() -> list[Key]:
+    schema = json_schema(Kind.WORLD)
+    return list(_keys(schema, schema["$defs"], ""))
+
+
 def _keys(model: Part, models: Part, prefix: str) -> Iterator[Key]:
     for name, part in model["properties"].items():
         inner, mark = _inner(part, models)
@@ -102,6 +112,8 @@ def _inner(part: Part, models: Part) -> tuple[Part | None, str]:
         inner, mark = part["items"], "[]"
     elif "patternProperties" in part:
         inner, mark = next(iter(part["patternProperties"].values())), ".NAME"
+    elif isinstance(part.get("additionalProperties"), dict):
+        inner, mark = part["additionalProperties"], ".NAME"
     else:
         inner, mark = choices[0], ""
     found: Part = models[inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner

@@ -21,6 +21,7 @@ from tests.support.fleet import CPU, policy_data
 
 POLICIES = sorted([*ROOT.glob("policies/*.yaml"), *ROOT.glob("autoscaler/demo/policies/*.yaml")])
 TRACES = sorted(ROOT.glob("policies/traces/*.yaml"))
+WORLDS = sorted(ROOT.glob("policies/worlds/*.yaml"))
 TESTS = [file for file in POLICIES if file.stem.endswith(".test")]
 
 
@@ -43,13 +44,14 @@ def test_the_schema_of_policies_is_the_first() -> None:
     assert CliRunner().invoke(app, ["schema"]).stdout == CliRunner().invoke(app, ["schema", "policy"]).stdout
 
 
-@pytest.mark.parametrize("file", [*POLICIES, *TRACES], ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", [*POLICIES, *TRACES, *WORLDS], ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_shipped_file_fits(file: Path) -> None:
-    kind = Kind.TRACE if file in TRACES else Kind.TEST if file in TESTS else Kind.POLICY
+    kinds = {Kind.TRACE: TRACES, Kind.WORLD: WORLDS, Kind.TEST: TESTS}
+    kind = next((kind for kind, files in kinds.items() if file in files), Kind.POLICY)
     assert problems(kind, parse(read(file), file.name).root) == []
 
 
-@pytest.mark.parametrize("kind", ["policy", "settings", "trace"])
+@pytest.mark.parametrize("kind", ["policy", "settings", "trace", "world"])
 def test_every_documented_file_fits(kind: str) -> None:
     documented = [block for block in blocks("yaml") if block.info[1:] == (kind,)]
     assert documented

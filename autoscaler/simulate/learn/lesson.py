@@ -12,7 +12,7 @@ from autoscaler.simulate.learn.carry import learn
 from autoscaler.simulate.learn.learnt import Finding, Learnt, Limits
 from autoscaler.simulate.learn.readings import Count, LeftOut
 from autoscaler.simulate.learn.recorded import Boot, Recorded
-from autoscaler.simulate.spec import BootSpec
+from autoscaler.simulate.spec import WorldSpec
 
 FEWEST_BOOTS = 5
 
@@ -62,7 +62,7 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     """Draw the conclusions from all that was recorded of a group. Types are never thrown together."""
     types = tuple(learn(kind, minutes, limits) for kind, minutes in recorded.minutes().items())
     boots = _boots(recorded.boots())
-    slow_s = boots.serving_p95_s if boots else BootSpec().p95.total_seconds()
+    slow_s = boots.serving_p95_s if boots else WorldSpec().boot.p95.total_seconds()
     within = timedelta(seconds=slow_s) + recorded.step()
     left_out = {reason.value: recorded.left_out[reason] for reason in LeftOut if recorded.left_out[reason]}
     findings = []

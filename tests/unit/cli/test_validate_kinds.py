@@ -61,6 +61,9 @@ def lines(folder: Path, *options: str, **texts: str) -> tuple[int, list[str]]:
         ("autoscaler.yaml", "trace: t\n", Kind.TRACE),
         ("edge.yaml", f"trace: t\n{QUIET}", Kind.POLICY),
         ("edge.csv", QUIET, Kind.TRACE),
+        ("world.yaml", "types: {}\nversion: 1\n", Kind.WORLD),
+        ("autoscaler.yaml", "boot: [", Kind.WORLD),
+        ("edge.yaml", f"types: 1\n{QUIET}", Kind.POLICY),
         ("edge.yaml", TESTS, Kind.POLICY),  # the daemon would take it for one
     ],
 )
@@ -72,6 +75,21 @@ def test_all_three_are_looked_at_and_counted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("NOT_HERE", "mongodb://10.0.0.1/")
     told = lines(tmp_path, edge=QUIET, edge_test=TESTS, autoscaler=SETTINGS)
     assert told == (0, ["1 policies and 1 test files and 1 settings files are valid"])
+
+
+def test_a_world_is_checked_like_any_other_file(tmp_path: Path) -> None:
+    assert lines(tmp_path, rough="types: {a: {vcpus: 4}}\n") == (0, ["1 world files are valid"])
+    code, told = lines(
+        tmp_path,
+        rough="types:\n  a: {vcpus: 4, viewer: 9, weight: 300}\nrefuse_cpu: 2%\nboot: {median: 9s, p95: 8s}\n",
+    )
+    assert code == 1
+    assert told == [
+        "rough.yaml:2:17: unknown-key unknown key 'viewer' (did you mean 'viewers'?)",
+        "rough.yaml:2:28: less-than-equal types.a.weight: is above 256",
+        "rough.yaml:3:1: world refuse_cpu: an idle node refuses everybody: refuse_cpu needs to be above idle_cpu",
+        "rough.yaml:4:1: boot boot: needs 0s < median <= p95",
+    ]
 
 
 def test_every_problem_of_every_kind_is_told_in_one_run(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.review.cases import Suite, look_at_suite, unrolled
 from autoscaler.review.scenario import PolicyTests
 from autoscaler.runtime.settings import Settings
+from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.schema import Generator
 from tests.support.policy_tests import the_policy
 from tests.support.policy_text import QUIET
@@ -61,7 +62,16 @@ ams: {jwt_secret: "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", timeout: 1s}
 policies: p
 """
 TRACE = GENERATOR + "surges: [{at: 1h, viewers: 5}]\nevents: [{at: 1h, kind: node_crash, nodes: 1}]\n"
-MODELS: dict[type[Record], str] = {Policy: POLICY, PolicyTests: TESTS, Settings: SETTINGS, Generator: TRACE}
+WORLD = """\
+types:
+  c7i.xlarge: {vcpus: 4, viewers: 220, memory: {viewers: 500}, stock: 9, stock_outs: {every: 5h, lasts: 9m}, weight: 2}
+boot: {median: 90s, p95: 2m}
+heartbeat_stops: {every: 1d, lasts: 5m}
+spot: {price: 30%, notice: 2m}
+"""
+MODELS: dict[type[Record], str] = {
+    Policy: POLICY, PolicyTests: TESTS, Settings: SETTINGS, Generator: TRACE, WorldSpec: WORLD,
+}  # fmt: skip
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12),
