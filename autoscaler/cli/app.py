@@ -21,6 +21,7 @@ from autoscaler.cli.simulate import simulate
 from autoscaler.cli.status import status
 from autoscaler.cli.test import test
 from autoscaler.cli.validate import validate
+from autoscaler.cli.tune import tune
 from autoscaler.model.errors import AutoscalerError
 
 app = typer.Typer(
@@ -29,7 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (run, plan, validate, test, simulate, compare, schema, status, explain, record, replay, reserve, demo):
+for command in (
+    run, plan, validate, test, simulate, compare, tune, schema, status, explain, record, replay, reserve, demo,
+):  # fmt: skip
     app.command()(command)
 
 

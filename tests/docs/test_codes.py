@@ -136,11 +136,16 @@ def test_every_reason_has_a_section_and_every_section_a_reason() -> None:
 
 
 def test_every_problem_has_a_row() -> None:
-    sections = ("in files", "at the start", "with a reservation", "in a comparison", "with a recording", "at a reload")
+    sections = (
+        "in files", "at the start", "with a reservation", "in a comparison", "in a search", "with a recording",
+        "at a reload",
+    )  # fmt: skip
     documented = first_spans([row for section in sections for row in rows(ERRORS, f"Problems {section}")])
     custom = {code.replace("_", "-") for code in given("PydanticCustomError")}
     plain = given("Problem", "problem", "_problem")
-    assert sorted(documented) == sorted(custom | plain)
+    tune = (found for file in modules() if file.parent.name == "tune" for found in calls(file))
+    searched = {code for _, code in tune if isinstance(code, ast.Constant)}
+    assert sorted(documented) == sorted(custom | plain | {str(code.value) for code in searched})
 
 
 def test_every_failure_has_a_row() -> None:
@@ -165,7 +170,9 @@ def test_every_source_has_a_row() -> None:
     # The socket's own address is replaced by `haproxy:NAME` where it leaves the adapter.
     passed_on = {"self.source", "source", "gap.source", "first.source", "self.address"}
     assert sources - passed_on == {"'ec2'", "SOURCE", "_SOURCE", "f'haproxy:{self.balancer}'", "f'haproxy:{balancer}'"}
-    assert set(first_spans(rows(ERRORS, "Sources that cannot be read"))) == {"ec2", "mongodb", "haproxy:NAME", "ams"}
+    assert set(first_spans(rows(ERRORS, "Sources that cannot be read"))) == {
+        "ec2", "mongodb", "haproxy:NAME", "ams", "cluster",
+    }  # fmt: skip
 
 
 def test_every_exit_code_has_a_row() -> None:

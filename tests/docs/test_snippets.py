@@ -45,8 +45,9 @@ def test_every_block_says_what_it_is() -> None:
     known = [*yaml_blocks("policy"), *yaml_blocks("settings"), *yaml_blocks("fragment"), *yaml_blocks("tests")]
     run_by_test_traces = yaml_blocks("trace")
     known += [*run_by_test_lint, *run_by_test_traces, *yaml_blocks("settings-lint"), *yaml_blocks("world")]
+    known += yaml_blocks("search")  # held by test_tuning
     assert sorted(map(place, blocks("yaml"))) == sorted(map(place, [*known, *run_elsewhere]))
-    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint", "world", "trace"}
+    kinds = {"policy", "settings", "fragment", "tests", "lint", "settings-lint", "world", "trace", "search"}
     assert {kind for block in known for kind in block.info[1:]} == kinds
 
 

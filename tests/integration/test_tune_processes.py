@@ -1,0 +1,194 @@
+"""`autoscaler tune` in processes, and on a real Dask cluster: the same bytes, and what it says when something dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from autoscaler.adapters import dask_cluster
+from autoscaler.cli.app import app
+from autoscaler.model.errors import ConfigurationError, ObservationError
+from autoscaler.simulate.tune import parcel
+from tests.support.policy_text import QUIET
+
+PATIENCE_S = 60
+LEVELS = "time,viewers,publishers\n0s,40,1\n2m,500,1\n6m,500,1\n8m,20,0\n"
+WIDE = ("--vary", "bounds.min=1..6", "--vary", "headroom.percent=0%..60%", "--to", "2m", "--trials", "10")
+NARROW = ("--vary", "bounds.min=1..3")
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(*command: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in a session of its own, which is ended at the end, if need be by force."""
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+class Dask:
+    """A scheduler, and workers that come when they are asked for."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        place = folder / "scheduler.json"
+        self.scheduler = self._start(
+            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+            "--scheduler-file", str(place),
+        )  # fmt: skip
+        wait_for(lambda: place.exists() and place.read_text().endswith("}"), "the scheduler is there")
+        self.address = str(json.loads(place.read_text())["address"])
+
+    def worker(self) -> subprocess.Popen[str]:
+        return self._start(
+            "distributed.cli.dask_worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny",
+            "--no-dashboard", "--local-directory", str(self._folder),
+        )  # fmt: skip
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+        command = ("-m", module, *arguments)
+        return self._stack.enter_context(running(*command, cwd=self._folder))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("edge.yaml").write_text(QUIET)
+    Path("rush.csv").write_text(LEVELS)
+    return tmp_path
+
+
+@pytest.fixture
+def dask(files: Path) -> Iterator[Dask]:
+    with ExitStack() as stack:
+        yield Dask(files, stack)
+
+
+def tuned(*arguments: str) -> str:
+    command = ["tune", "edge.yaml", "--trace", "rush.csv", "--json", *arguments]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_two_workers_find_the_same_byte_for_byte_though_one_dies(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tuned(*WIDE, "--jobs", "1")
+    mortal, _ = dask.worker(), dask.worker()
+    packed: list[object] = []
+    pack = parcel.pack
+
+    def deadly(job: object) -> object:
+        packed.append(job)
+        if len(packed) == 12:  # in the middle of the second batch
+            mortal.kill()
+        return pack(job)  # type: ignore[arg-type]  # a job
+
+    monkeypatch.setattr("autoscaler.cli.tune.pack", deadly)
+    assert tuned(*WIDE, "--cluster", dask.address) == here
+    assert len(packed) > 12
+    assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
+
+
+def test_a_cluster_that_ends_or_is_not_ours_is_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as hasty:
+        hasty.setattr(dask_cluster, "_LOOK_S", 0.2)
+        hasty.setattr(dask_cluster, "ALONE_S", 0.5)
+        with pytest.raises(
+            ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* had no workers for 0\.5 s$"
+        ):
+            tuned(*NARROW, "--cluster", dask.address)
+    dask.worker()
+    with monkeypatch.context() as other:
+        other.setattr(parcel, "program", lambda: "another release")
+        with pytest.raises(ConfigurationError, match=r"^--cluster: other-version a worker has another version"):
+            tuned(*NARROW, "--cluster", dask.address)
+    dask.scheduler.kill()
+    dask.scheduler.wait()
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 2.0)
+    with pytest.raises(ObservationError, match=r"^cluster: no Dask scheduler answers at tcp://.* in 2 s$"):
+        tuned(*NARROW, "--cluster", dask.address)
+
+
+def test_a_scheduler_that_dies_in_the_middle_is_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask.worker()
+    pack = parcel.pack
+
+    def deadly(job: object) -> object:
+        dask.scheduler.kill()
+        return pack(job)  # type: ignore[arg-type]  # a job
+
+    monkeypatch.setattr("autoscaler.cli.tune.pack", deadly)
+    with pytest.raises(ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* went away$"):
+        tuned(*NARROW, "--cluster", dask.address)
+
+
+def test_what_is_wrong_with_a_trace_comes_back_from_a_worker(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask.worker()
+    pack = parcel.pack
+
+    def spoilt(job: object) -> object:
+        Path("rush.csv").write_text("time,viewers,publishers\nsoon,1,1\n1m,1,1\n")
+        return pack(job)  # type: ignore[arg-type]  # a job
+
+    monkeypatch.setattr("autoscaler.cli.tune.pack", spoilt)
+    parcel._compressed.cache_clear()
+    with pytest.raises(ConfigurationError, match=r"rush\.csv:2:1: value"):
+        tuned(*NARROW, "--cluster", dask.address)
+
+
+def below(pid: int) -> list[int]:
+    """Every living process below one."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for task in tasks for child in task.read_text().split()]
+    return [*found, *(each for child in found for each in below(child))]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_ctrl_c_leaves_no_process(files: Path) -> None:
+    """As a terminal sends it, to all of them. The search would take days; the current policy alone takes hours."""
+    (files / "rush.csv").write_text("time,viewers,publishers\n0s,300,1\n300d,300,1\n")
+    arguments = ["-m", "autoscaler", "tune", "edge.yaml", "--trace", "rush.csv", "--seeds", "2", "--jobs", "2", *NARROW]
+    with running(*arguments, cwd=files) as process:
+
+        def players() -> list[int]:
+            names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below(process.pid)}
+            return [pid for pid, name in names.items() if b"spawn_main" in name]
+
+        wait_for(lambda: len(players()) == 2, "both workers are there")
+        workers = below(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, out, err) == (130, "", "")
+        wait_for(lambda: not any(map(alive, workers)), "no process stays")
