@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
+from types import ModuleType
 from typing import Protocol, TypeVar
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
@@ -73,7 +75,7 @@ def _there(
     done: Callable[[], object] = bool,
     /,
 ) -> Iterator[Result]:
-    with _uninterrupted():
+    with _uninterrupted(), _without_main():
         futures = [pool.submit(_guarded, work, task) for task in tasks]
     for future in futures:
         future.add_done_callback(lambda _: done())
@@ -111,6 +113,19 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not run the parent's script anew: it would load the whole command line in each of them.
+
+    Nothing that is sent to them is defined there.
+    """
+    script, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _start() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
@@ -113,3 +115,16 @@ def test_workers_leave_ctrl_c_to_their_parent_from_the_first_moment_on() -> None
 
 def test_there_is_a_processor() -> None:
     assert processors() >= 1
+
+
+def test_workers_do_not_load_the_command_that_started_them(tmp_path: Path) -> None:
+    command = tmp_path / "command.py"
+    command.write_text(
+        "from autoscaler.simulate.compare.pool import run_all\n"
+        "print('loaded')\n"
+        "if __name__ == '__main__':\n"
+        "    print(run_all(abs, [-1, -2], 2))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, command], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded\n[1, 2]\n"
