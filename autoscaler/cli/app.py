@@ -11,6 +11,7 @@ import typer
 from autoscaler.cli.compare import compare
 from autoscaler.cli.demo import demo
 from autoscaler.cli.explain import explain
+from autoscaler.cli.learn import learn
 from autoscaler.cli.plan import plan
 from autoscaler.cli.record import record
 from autoscaler.cli.replay import replay
@@ -20,8 +21,8 @@ from autoscaler.cli.schema import schema
 from autoscaler.cli.simulate import simulate
 from autoscaler.cli.status import status
 from autoscaler.cli.test import test
-from autoscaler.cli.validate import validate
 from autoscaler.cli.tune import tune
+from autoscaler.cli.validate import validate
 from autoscaler.model.errors import AutoscalerError
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
 for command in (
-    run, plan, validate, test, simulate, compare, tune, schema, status, explain, record, replay, reserve, demo,
+    run, plan, validate, test, simulate, compare, tune, schema, status, explain, record, replay, learn, reserve, demo,
 ):  # fmt: skip
     app.command()(command)
 

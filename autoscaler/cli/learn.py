@@ -1,0 +1,182 @@
+"""`autoscaler learn`: how many viewers and publishers nodes carry, from recordings of the daemon's journal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from autoscaler.adapters.journal_file import Line, new_file, read_journal
+from autoscaler.adapters.policy_files import read_text
+from autoscaler.cli.options import AsJson, Group
+from autoscaler.cli.playing import usage
+from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.model.report import CycleReport
+from autoscaler.policy.load import load_policies
+from autoscaler.policy.schema import Policy
+from autoscaler.policy.signals import RESOURCE_SOURCES
+from autoscaler.policy.text import read_policy
+from autoscaler.report.lesson import Told, document, markdown, notes, suggestions, table
+from autoscaler.simulate.learn.change import changed
+from autoscaler.simulate.learn.learnt import Limits
+from autoscaler.simulate.learn.lesson import Lesson, conclude
+from autoscaler.simulate.learn.readings import AMS_VIEWERS, SESSIONS, count_of, counted_by
+from autoscaler.simulate.learn.recorded import Recorded
+from autoscaler.simulate.learn.suggest import advise
+from autoscaler.simulate.learn.world import world_text
+
+_MOST_TOLD = 100
+_COUNTS = (SESSIONS, *(source for source in RESOURCE_SOURCES if source.startswith(AMS_VIEWERS)))
+_policy = lru_cache(maxsize=8)(read_policy)  # nearly every cycle has the policy of the one before
+_Percent = typer.Option(min=10.0, max=100.0, help="From this percentage on AMS refuses; it takes 10 to 100.")
+
+
+def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
+    recordings: Annotated[list[Path], typer.Argument(help="What `record` wrote; several count together.")],
+    limit_cpu: Annotated[float, _Percent] = 75.0,
+    limit_memory: Annotated[float, _Percent] = 75.0,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Show what would change in this policy.")
+    ] = None,
+    group: Group = None,
+    viewers: Annotated[
+        str | None,
+        typer.Option(
+            "--viewers",
+            metavar="SOURCE",
+            help=f"What counts a node's viewers: {AMS_VIEWERS}, {SESSIONS} or {SESSIONS}:BACKEND; else what the policy "
+            "steers by.",
+        ),
+    ] = None,
+    world_out: Annotated[
+        Path | None, typer.Option("--world-out", metavar="FILE", help="Write a world file, for simulate --world.")
+    ] = None,
+    *,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn what nodes of each type carry before they refuse. Changes nothing. Exits 1 when nothing can be learnt."""
+    if as_markdown and as_json:
+        raise usage("--markdown", "and --json are two forms: choose one")
+    if viewers and viewers.partition(":")[0] not in _COUNTS:
+        raise usage("--viewers", f"{viewers} counts no node's viewers", ", ".join(_COUNTS))
+    text = read_text(policy) if policy else ""
+    held = load_policies({str(policy): text})[0] if policy else None
+    if held and group not in {None, held.group}:
+        raise usage("--group", f"{policy} is of the group {held.group}, and not of {group}")
+    school = School(held.group if held else group, viewers, held)
+    school.read_all(recordings)
+    lessons = [conclude(each, Limits(limit_cpu, limit_memory)) for each in school.groups.values()]
+    if world_out and len(lessons) != 1:
+        raise usage("--world-out", f"takes one group, and these are {len(lessons)}", "--group NAME")
+    told = [_tell(lesson, held, (str(policy), text)) for lesson in lessons]
+    with new_file(world_out) if world_out else nullcontext() as write:
+        if write:
+            write(world_text(lessons[0]))
+    _show(told, as_json=as_json, as_markdown=as_markdown)
+    if all(each.blocked for lesson in lessons for each in lesson.types):
+        raise typer.Exit(1)
+
+
+def _tell(lesson: Lesson, policy: Policy | None, file: tuple[str, str]) -> Told:
+    if policy is None:
+        return Told(lesson)
+    advice = advise(policy, lesson)
+    return Told(lesson, advice, changed(*file, advice.suggestions))
+
+
+@dataclass
+class School:
+    """Reads recordings: the cycles of one group, or of all, each group by itself."""
+
+    only: str | None
+    viewers: str | None
+    policy: Policy | None
+    groups: dict[str, Recorded] = field(default_factory=dict)
+    told: int = 0
+
+    def read_all(self, files: Sequence[Path]) -> None:
+        """Read them; what is wrong with a line costs itself only and is told.
+
+        Raises:
+            ConfigurationError: a file cannot be read, is no recording or of another version; or no cycle is in them.
+        """
+        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+            for file in files:
+                task = progress.add_task(file.name, total=None)
+                for line in read_journal(file):
+                    self._take(str(file), line)
+                    progress.update(task, completed=line.number)
+        if not self.groups:
+            of = f" of the group {self.only!r}" if self.only else ""
+            message = f"hold no cycle{of} that can be read"
+            raise ConfigurationError([Problem(" ".join(map(str, files)), 0, 0, "no-cycles", message)])
+
+    def _take(self, file: str, line: Line) -> None:
+        if line.problem:
+            self._tell(line.problem)
+        report = line.report
+        if report is None or self.only not in {None, report.decision.group}:
+            return
+        try:
+            policy = _policy(report.policy)
+        except ValueError:
+            code = "other-policy" if report.policy else "no-policy"
+            message = f"the cycle at {report.snapshot.taken_at.isoformat()} has no policy that this release can read"
+            self._tell(Problem(file, line.number, 1, code, message))
+            return
+        self._recorded(report, policy).add(report, policy)
+
+    def _recorded(self, report: CycleReport, policy: Policy) -> Recorded:
+        """Return what is kept of the cycle's group. Viewers are counted in one way over all recordings."""
+        name = report.decision.group
+        if name not in self.groups:
+            held = self.policy or policy
+            self.groups[name] = Recorded(name, counted_by(self.viewers, held) if self.viewers else count_of(held))
+        return self.groups[name]
+
+    def _tell(self, problem: Problem) -> None:
+        self.told += 1
+        if self.told <= _MOST_TOLD:
+            typer.echo(str(problem), err=True)
+        elif self.told == _MOST_TOLD + 1:
+            typer.echo("and more that cannot be read", err=True)
+
+
+def _show(told: Sequence[Told], *, as_json: bool, as_markdown: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"groups": [document(each) for each in told]}, indent=2))
+    elif as_markdown:
+        typer.echo("\n".join(map(markdown, told)), nl=False)
+    else:
+        for each in told:
+            _print(each)
+
+
+def _print(told: Told) -> None:
+    """Print a table, what it rests on, the world, and what would change."""
+    typer.echo(told.lesson.group)
+    if told.lesson.types:
+        head, *rows = table(told.lesson)
+        shown = Table(*head, show_edge=False, pad_edge=False)
+        for row in rows:
+            shown.add_row(*row)
+        Console().print(shown)
+    for note in notes(told):
+        typer.echo(note)
+    world = world_text(told.lesson)
+    if world:
+        typer.echo(f"\n{world}", nl=False)
+    if told.advice:
+        lines = list(suggestions(told.advice)) or ["nothing in the policy is to be changed for it"]
+        typer.echo("\n".join(["", *told.diff, *([""] if told.diff else []), *lines]))

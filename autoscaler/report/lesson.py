@@ -1,0 +1,174 @@
+"""A lesson as JSON, as lines and tables for people, and as Markdown for a pull request: the same words in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autoscaler.model.codec import Plain, to_plain
+from autoscaler.simulate.learn.learnt import Carried, Finding, Fitted, Learnt
+from autoscaler.simulate.learn.lesson import Lesson
+from autoscaler.simulate.learn.suggest import Advice, Suggestion
+from autoscaler.simulate.learn.world import world_text
+
+TITLES = ("type", "nodes", "minutes", "outliers among them", "CPU %", "memory %", "carries", "surely", "was seen with")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A lesson, and what follows for a policy, if there is one: `diff` is of its file, `advice` what is behind it."""
+
+    lesson: Lesson
+    advice: Advice | None = None
+    diff: Sequence[str] = ()
+
+
+def document(told: Told) -> dict[str, Plain]:
+    """Lay a lesson out under the keys that scripts rely on; numbers have four digits."""
+    lesson = told.lesson
+    plain = to_plain(lesson)
+    assert isinstance(plain, dict)  # noqa: S101 - it is a record
+    plain["limits"] = {"cpu": lesson.limits.cpu, "memory": lesson.limits.memory}
+    plain["count"] = lesson.count.key
+    plain["vcpus"] = dict(lesson.vcpus)
+    plain["world"] = world_text(lesson)
+    plain["suggestions"] = None if told.advice is None else [_suggested(each) for each in told.advice.suggestions]
+    plain["findings"] = [to_plain(each) for each in (*lesson.findings, *(told.advice.findings if told.advice else ()))]
+    plain["diff"] = "\n".join(told.diff)
+    return {key: _short(value) for key, value in plain.items()}
+
+
+def _suggested(suggestion: Suggestion) -> Plain:
+    return {**_record(to_plain(suggestion)), "path": path(suggestion)}
+
+
+def _record(plain: Plain) -> dict[str, Plain]:
+    assert isinstance(plain, dict)  # noqa: S101 - records are objects
+    return plain
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list) else value
+
+
+def path(suggestion: Suggestion) -> str:
+    """Name a key as `compare` does: entries of lists count from 1."""
+    text = ""
+    for part in suggestion.path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def table(lesson: Lesson) -> list[tuple[str, ...]]:
+    """Lay the types out side by side: lines of what was learnt, the first with their names."""
+    return list(zip(TITLES, *map(_column, lesson.types), strict=True))
+
+
+def _column(learnt: Learnt) -> tuple[str, ...]:
+    """Say what was learnt of a type, a text for each of TITLES."""
+    each = [
+        (who, carried) for who, carried in (("viewers", learnt.viewers), ("publishers", learnt.publishers)) if carried
+    ]
+    seen = [
+        f"{count:.0f} {who}" for who, count in zip(("viewers", "publishers"), learnt.seen, strict=True) if count >= 1
+    ]
+    return (
+        learnt.instance_type,
+        str(learnt.nodes),
+        str(learnt.minutes),
+        str(learnt.outliers),
+        _line(learnt.cpu),
+        _line(learnt.memory),
+        ", ".join(_carries(who, carried) for who, carried in each) or "not known",
+        ", ".join(f"{carried.safe:.1f} {who}" for who, carried in each),
+        ", ".join(seen),
+    )
+
+
+def _line(fitted: Fitted | None) -> str:
+    if fitted is None:
+        return "not known"
+    slopes = [
+        f" + {slope:.3g} {who}" for who, slope in (("v", fitted.per_viewer), ("p", fitted.per_publisher)) if slope
+    ]
+    return f"{fitted.base:.1f}{''.join(slopes)}"
+
+
+def _carries(who: str, carried: Carried) -> str:
+    upper = "more" if carried.alone.high is None else f"{carried.alone.high:.0f}"
+    return f"{carried.alone.value:.1f} {who} ({carried.alone.low:.0f} to {upper}; {carried.by})"
+
+
+def notes(told: Told) -> Iterator[str]:
+    """Say what the numbers rest on, a line each, and then what was found."""
+    lesson = told.lesson
+    yield f"{lesson.cycles} cycles, {lesson.readings} readings of nodes at work; viewers are {_counted(lesson)}"
+    if lesson.left_out:
+        yield "left out: " + ", ".join(f"{count} {reason}" for reason, count in lesson.left_out.items())
+    growth = lesson.growth
+    yield (
+        f"within the {growth.within_s:.0f} s that a node takes, up to {growth.viewers:.1f} viewers and "
+        f"{growth.publishers:.1f} publishers came for each node"
+    )
+    for name, finding in findings(told):
+        yield f"{finding.code}: {name}{finding.message}"
+
+
+def _counted(lesson: Lesson) -> str:
+    return f"{lesson.count.key}, less publishers" if lesson.count.less_publishers else lesson.count.key or "none"
+
+
+def findings(told: Told) -> Iterator[tuple[str, Finding]]:
+    """Yield everything there is to know, those of a type with its name before them."""
+    for learnt in told.lesson.types:
+        yield from ((f"{learnt.instance_type}: ", finding) for finding in learnt.findings)
+    yield from (("", finding) for finding in told.lesson.findings)
+    yield from (("", finding) for finding in (told.advice.findings if told.advice else ()))
+
+
+def suggestions(advice: Advice) -> Iterator[str]:
+    """Say what would change, and why."""
+    for each in advice.suggestions:
+        yield f"{path(each)}: {_value(each.before)} -> {_value(each.after)}"
+        yield f"  {each.why}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items()) + "}"
+    return "nothing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def markdown(told: Told) -> str:
+    """Write it for a pull request."""
+    return "\n".join(_markdown(told)) + "\n"
+
+
+def _markdown(told: Told) -> Iterator[str]:
+    yield f"## Capacity of `{told.lesson.group}`, learnt from recordings"
+    yield ""
+    if told.lesson.types:
+        names, *lines = table(told.lesson)
+        yield "| " + " | ".join(names) + " |"
+        yield "|---" * len(names) + "|"
+        yield from ("| " + " | ".join(line) + " |" for line in lines)
+        yield ""
+    yield from (f"- {note}" for note in notes(told))
+    if told.advice is not None:
+        yield ""
+        yield from _change(told.advice, told.diff)
+
+
+def _change(advice: Advice, diff: Sequence[str]) -> Iterator[str]:
+    if not advice.suggestions:
+        yield "Nothing in the policy is to be changed for it."
+        return
+    if diff:
+        yield from ("```diff", *diff, "```", "")
+    lines = iter(suggestions(advice))
+    yield from (f"- `{line}`: {why.strip()}" for line, why in zip(lines, lines, strict=True))
