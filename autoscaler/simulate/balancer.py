@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
 from random import Random
 
-from autoscaler.model.snapshot import ServerStatus
+from autoscaler.model.quick import quick
+from autoscaler.model.snapshot import PARKING, ServerStatus
 from autoscaler.simulate.counts import SessionCounts
 from autoscaler.simulate.crowd import Visit
 from autoscaler.simulate.life import Life
-from autoscaler.simulate.world import Place, World
+from autoscaler.simulate.world import Place, SimulatedNode, World
 
 _WEIGHTS = 256
 """The largest weight of a server (HAProxy configuration manual)."""
@@ -21,12 +22,14 @@ _COOKIES = 4096
 """Of so many sessions the servers are known of which somebody may hold a cookie."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Door:
     """A server that takes sessions, and the node behind it."""
 
     place: Place
     ip: str
+    node: SimulatedNode
     life: Life
 
     @property
@@ -34,6 +37,25 @@ class Door:
         """How full it is, as HAProxy compares servers (fwlc_queue_srv in lb_fwlc.c): plus one, lest 0 weigh nothing."""
         people = self.life.people
         return (people + 1) * _WEIGHTS // self.life.size.weight if people else 0
+
+
+_PHASES = {ServerStatus.UP: "serving", ServerStatus.DRAIN: "draining", ServerStatus.MAINT: "draining"}
+
+
+@dataclass(slots=True)
+class Members:
+    """The servers of a backend that point at nodes, sorted when they have changed; `phases` are by address."""
+
+    placed: dict[Place, str] = field(default_factory=dict)
+    by_status: dict[ServerStatus, dict[str, Place]] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)
+
+    def add(self, place: Place, ip: str, status: ServerStatus) -> None:
+        """Take one more."""
+        self.placed[place] = ip
+        self.by_status.setdefault(status, {})[ip] = place
+        if status in _PHASES and self.phases.get(ip) != "serving":
+            self.phases[ip] = _PHASES[status]
 
 
 @dataclass(slots=True)
@@ -47,17 +69,39 @@ class Balancer:
     counts: SessionCounts | None
     random: Random
     _given: deque[str] = field(default_factory=lambda: deque(maxlen=_COOKIES))
+    _members: Members = field(default_factory=Members)
+    _version: int = -1
+    _doors: list[Door] = field(default_factory=list)
+    _deaf: list[SimulatedNode] = field(default_factory=list)
+    _of: tuple[int, int] = (-1, -1)
 
-    def doors(self, lives: Mapping[str, Life], *, draining: bool = False) -> list[Door]:
-        """List where sessions are sent, in order of the nodes' launch: servers that are up, or those that drain."""
-        status = ServerStatus.DRAIN if draining else ServerStatus.UP
-        places = {
-            server.ip: place
-            for place, server in self.world.servers.items()
-            if server.status is status and place[1] == self.backend
-        }
+    @property
+    def members(self) -> Members:
+        """The backend's servers that point at nodes."""
+        world = self.world
+        if world.servers.version != self._version:
+            self._version, self._members = world.servers.version, Members()
+            for place, server in world.servers.items():
+                if place[1] == self.backend and server.ip != PARKING[0]:
+                    self._members.add(place, server.ip, server.status)
+        return self._members
+
+    def doors(self, lives: Mapping[str, Life]) -> list[Door]:
+        """List the servers that are up, in order of their nodes' launch; the same list for as long as it is true."""
+        of = self.world.servers.version, self.world.born
+        if (
+            of != self._of
+            or not all(door.node.answers for door in self._doors)
+            or any(node.answers for node in self._deaf)
+        ):
+            up = self.members.by_status.get(ServerStatus.UP, {})
+            self._of, self._doors = of, self._at(up, lives)
+            self._deaf = [node for node in self.world.nodes.values() if not node.answers and node.instance.ip in up]
+        return self._doors
+
+    def _at(self, places: Mapping[str, Place], lives: Mapping[str, Life]) -> list[Door]:
         return [
-            Door(places[node.instance.ip], node.instance.ip, lives[key])
+            Door(places[node.instance.ip], node.instance.ip, node, lives[key])
             for key, node in self.world.nodes.items()
             if node.answers and node.instance.ip in places and key in lives
         ]
@@ -94,7 +138,8 @@ class Balancer:
         for visit in visits:
             cookie = visit.cookie or (self._from_before(visit) if self.returning else "")
             if cookie and known is None:
-                known = {door.ip: door for door in (*doors, *self.doors(lives, draining=True))}
+                leaving = self._at(self.members.by_status.get(ServerStatus.DRAIN, {}), lives)
+                known = {door.ip: door for door in (*doors, *leaving)}
             door = known.get(cookie) if known and cookie else None
             if door is None:
                 rest.append(visit)

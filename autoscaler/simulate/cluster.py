@@ -14,13 +14,14 @@ from functools import cached_property
 from random import Random
 
 from autoscaler.cycle.traffic import figures
-from autoscaler.model.snapshot import Heartbeat, InstanceState, Server, ServerStatus
+from autoscaler.model.snapshot import InstanceState, ServerStatus
 from autoscaler.policy.schema import Policy
 from autoscaler.simulate.balancer import Balancer
 from autoscaler.simulate.chance import Chance
 from autoscaler.simulate.counts import SessionCounts
 from autoscaler.simulate.crowd import Visit
 from autoscaler.simulate.life import Life, Size, size_of
+from autoscaler.simulate.sources import Sources
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.world import LIVING, SimulatedNode, World
 
@@ -64,11 +65,14 @@ class Cluster:
         self._lost = 0
         self._patience = int(spec.patience.total_seconds() // step_s)
         self._sizes: dict[str, Size] = {}
+        self._priced = any(kind.price or kind.spot_price or kind.stopped_price for kind in spec.types.values())
+        self._fetching = any(kind.streams or kind.memory.streams for kind in spec.types.values())
         self._balancer = Balancer(
             world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
             SessionCounts(world, step_s) if figures(policy) else None,
             Random(f"{seed} returning"),  # noqa: S311 - a simulation draws what it can draw again
         )  # fmt: skip
+        self._sources = Sources(world, spec, self._balancer)
         self._audience = Life(self.usual)
 
     @cached_property
@@ -84,10 +88,11 @@ class Cluster:
         for key in self._chance.due(self._elapsed_s):
             self._take(key)
         for life in self.lives.values():
-            life.leave(number)
+            if number in life.viewers.ends or number in life.publishers.ends:
+                life.leave(number)
         self._expect(number, arrivals)
         self._spread(number, arrivals, incidents)
-        self._tell()
+        self._sources.tell(self.lives)
         incidents.lost, self._lost = self._lost, 0
         return incidents
 
@@ -127,25 +132,16 @@ class Cluster:
 
     def phases(self) -> Counter[str]:
         """Count the nodes that are paid for: `serving`, `draining`, and `coming`."""
-        found: Counter[str] = Counter()
-        by_ip: dict[str, str] = {}
-        for place, server in self.world.servers.items():
-            if place[1] == self._balancer.backend:
-                status = server.status
-                if status is ServerStatus.UP:
-                    by_ip[server.ip] = "serving"
-                elif status is ServerStatus.DRAIN or status is ServerStatus.MAINT:
-                    by_ip.setdefault(server.ip, "draining")
-        found.update(
-            by_ip.get(node.instance.ip, "coming") for node in self.world.nodes.values() if node.instance.state in LIVING
-        )
-        return found
+        phases = self._balancer.members.phases
+        instances = [node.instance for node in self.world.nodes.values()]
+        return Counter([phases.get(one.ip, "coming") for one in instances if one.state in LIVING])
 
     @property
     def present(self) -> tuple[int, int]:
         """How many viewers and publishers are connected."""
         lives = self.lives.values()
-        return sum(life.viewers.present for life in lives), sum(life.publishers.present for life in lives)
+        viewers = [life.viewers.present for life in lives]
+        return sum(viewers), sum([life.publishers.present for life in lives])
 
     @property
     def waiting(self) -> int:
@@ -165,6 +161,8 @@ class Cluster:
     @property
     def price(self) -> float:
         """What an hour of all nodes costs, the stopped ones included."""
+        if not self._priced:
+            return 0.0
         if all(size.free for size in self._sizes.values()):
             return 0.0
         instances = [node.instance for node in self.world.nodes.values()]
@@ -185,8 +183,8 @@ class Cluster:
 
     @property
     def overloaded(self) -> bool:
-        """Whether any node is beyond AMS's limit."""
-        return any(life.full for life in self.lives.values())
+        """Whether any node is beyond AMS's limit, by a stream that it has to fetch now: nobody is let in there."""
+        return self._fetching and any(life.full for life in self.lives.values())
 
     def serving_nodes(self) -> list[SimulatedNode]:
         """List the nodes to which the balancer sends."""
@@ -279,25 +277,3 @@ class Cluster:
         for place, server in self.world.servers.items():
             if server.ip == node.instance.ip:
                 self.world.servers[place] = replace(server, status=ServerStatus.DOWN, sessions=0)
-
-    def _tell(self) -> None:
-        """Write what MongoDB and HAProxy would say now."""
-        world, spec = self.world, self._spec
-        by_ip: dict[str, int] = {}
-        viewers = 0
-        for key, life in self.lives.items():
-            node = world.nodes[key]
-            node.publishers = life.publishers.present
-            viewers += life.viewers.present
-            by_ip[node.instance.ip] = life.people
-            if node.answers and key not in world.frozen:
-                cpu = min(100.0, spec.idle_cpu + 100 * life.load())
-                memory = min(100.0, spec.idle_memory + (100 - spec.idle_memory) * life.filled())
-                node.heartbeat = Heartbeat(world.now, round(cpu, 2), round(memory, 2), 2.0)
-        for place, server in world.servers.items():
-            sessions = by_ip.get(server.ip, 0) if place[1] == self._balancer.backend else 0
-            if server.sessions != sessions:
-                world.servers[place] = Server(
-                    server.balancer, server.backend, server.name, server.ip, server.port, server.status, sessions
-                )
-        world.viewers = {"webrtc": viewers}

@@ -33,11 +33,6 @@ class Crowd:
     present: int = 0
     ends: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, last_step: int, stream: int) -> None:
-        """Let one in, until `last_step`."""
-        self.present += 1
-        self.ends[last_step].append(stream)
-
     def leave(self, step: int) -> list[int]:
         """Let go who wants to go in this step, and return their streams."""
         gone = self.ends.pop(step, None)

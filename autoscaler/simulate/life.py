@@ -162,7 +162,9 @@ class Life:
                 self._carried.change(visit.stream, publisher=visit.publisher, more=-1)
             return False
         self.cpu, self.memory = cpu, memory
-        (self.publishers if visit.publisher else self.viewers).add(visit.last_step, visit.stream)
+        crowd = self.publishers if visit.publisher else self.viewers
+        crowd.present += 1
+        crowd.ends[visit.last_step].append(visit.stream)
         return True
 
     def leave(self, step: int) -> None:

@@ -24,6 +24,23 @@ Place = tuple[str, str, str]
 """Where a server stands: balancer, backend, name."""
 
 
+class Servers(dict[Place, Server]):
+    """The balancers' servers. `version` counts changes, but for those of their sessions."""
+
+    version = 0
+
+    def __setitem__(self, place: Place, server: Server) -> None:
+        """Set a server."""
+        self.version += 1
+        super().__setitem__(place, server)
+
+    def count(self, place: Place, sessions: int) -> None:
+        """Set how many sessions a server has."""
+        server = self[place]
+        told = Server(server.balancer, server.backend, server.name, server.ip, server.port, server.status, sessions)
+        super().__setitem__(place, told)
+
+
 @dataclass
 class SimulatedNode:
     """An instance with what EC2 does not know: whose it is, and what runs on it. `woken`: it was stopped before."""
@@ -57,7 +74,7 @@ class World:
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
     born: int = 0
-    servers: dict[Place, Server] = field(default_factory=dict)
+    servers: Servers = field(default_factory=Servers)
     balancers: tuple[str, ...] = ("lb1",)
     haproxy_started_at: datetime = datetime(2025, 12, 1, tzinfo=UTC)
     traffic: dict[Place, dict[str, int]] = field(default_factory=dict)

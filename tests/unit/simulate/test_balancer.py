@@ -134,6 +134,26 @@ def test_a_node_that_does_not_answer_gets_nobody() -> None:
     assert place.people == [0, 4]
 
 
+def test_nodes_that_stop_and_begin_to_answer_lose_and_get_people_at_once() -> None:
+    place = Place("light", "light")
+    first, _ = place.world.nodes.values()
+    for answers, expected in ((True, [2, 2]), (False, [2, 6]), (True, [6, 6])):
+        first.answers = answers
+        place.come(4)
+        assert place.people == expected
+
+
+def test_a_server_is_where_its_phase_is() -> None:
+    place = Place("light", "light", "light", "light")
+    for number, status in enumerate((ServerStatus.UP, ServerStatus.DRAIN, ServerStatus.MAINT, ServerStatus.DOWN), 1):
+        place.set(number, status)
+    found = place.balancer.members.phases
+    assert [found.get(ip) for ip in place.ips] == ["serving", "draining", "draining", None]
+    place.world.servers.count(("lb1", BACKEND, "slot1"), 7)  # a count of sessions is no change of the servers
+    assert place.balancer.members.phases is found
+    assert place.world.servers["lb1", BACKEND, "slot1"].sessions == 7
+
+
 def test_who_was_here_before_goes_where_sessions_went() -> None:
     """All of 100 sessions went to the first of two; nine of ten who come hold one of their cookies."""
     place = Place("light", "light", sticky=True, returning=0.9)
