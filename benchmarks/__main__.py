@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import daemon, decide_plan, haproxy_admit, mongo_observe, observe, policies
+from benchmarks import daemon, decide_plan, haproxy_admit, mongo_observe, observe, policies, simulation
 from benchmarks.baselines import report as baselines
 from benchmarks.figures import FULL, SHORT, Effort, Figure
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "mongo_observe": mongo_observe.run,
     "policies": policies.run,
     "daemon": daemon.run,
+    "simulation": simulation.run,
     "baselines": baselines.run,
 }
 _WIDTH = 120  # of a table that goes to a file

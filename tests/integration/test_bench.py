@@ -26,6 +26,7 @@ from tests.support.daemon import environment
 FIGURES = {
     "observe", "decide_plan_p99", "haproxy_admit", "mongo_heartbeats", "mongo_streams", "journal_cycle",
     "memory_load_and_save", "policies_load", "decide_rules", "daemon_core", "daemon_memory",
+    "simulate_month", "simulate_large", "simulate_memory", "compare_two",
     "edge_node_hours", "edge_rejected", "edge_harm", "origin_node_hours", "origin_rejected", "origin_harm",
 }  # fmt: skip
 NOTHING = {"edge_rejected", "edge_harm", "origin_rejected", "origin_harm"}

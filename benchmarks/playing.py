@@ -1,0 +1,74 @@
+"""One simulation in a process of its own: `python -m benchmarks.playing NODES HOURS [still]`.
+
+It prints, as JSON, the processor time of the playing in seconds and the process's most resident memory in MB. With
+`still` nobody steers: the people and the nodes of the same world alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from autoscaler.policy.load import load_policies
+from autoscaler.policy.schema import Policy
+from autoscaler.simulate.excerpt import part
+from autoscaler.simulate.run import Steered, play, set_stage
+from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.traffic.load import read_generator
+from benchmarks.proc import resident_mb
+
+VIEWERS_A_NODE = 100
+"""What the shipped policy holds: 110 a node at most, and a tenth of the nodes as headroom."""
+STEP = timedelta(seconds=10)
+_SEED = 1
+_SHIPPED = Path(__file__).parents[1] / "policies" / "edge.yaml"
+
+
+def policy_text(nodes: int) -> str:
+    """Return the shipped policy with room for half as many nodes again."""
+    text = _SHIPPED.read_text(encoding="utf-8")
+    bounds = "bounds: {min: 2, max: 10}"
+    if bounds not in text:
+        raise ValueError(f"{_SHIPPED} has no {bounds}")
+    return text.replace(bounds, f"bounds: {{min: 2, max: {max(10, nodes * 3 // 2)}}}")
+
+
+def trace_text(nodes: int, hours: float) -> str:
+    """Return a trace that keeps about so many nodes busy, day and night, with its usual slow ups and downs."""
+    return (
+        f"trace: steady\nbegin: 2026-01-05T00:00:00Z\nlength: {max(60, round(hours * 3600))}s\n"
+        f"viewers: {{base: {nodes * VIEWERS_A_NODE}, daily: {{floor: 1, peaks: []}}}}\n"
+    )
+
+
+def policy_of(nodes: int) -> Policy:
+    """Read `policy_text`."""
+    (policy,) = load_policies({"edge.yaml": policy_text(nodes)})
+    return policy
+
+
+def main(nodes: int, hours: float, *, still: bool) -> dict[str, float]:
+    """Play it once."""
+    traffic = part(read_generator(trace_text(nodes, hours), "steady.yaml", _SEED), 0.0, None)
+    stage = set_stage(policy_of(nodes), traffic, WorldSpec(), _SEED, STEP)
+    began = time.process_time()
+    played = play(stage, traffic, STEP, (lambda: Steered(nodes, "hold", ())) if still else None)
+    cpu_s = time.process_time() - began
+    return {
+        "cpu_s": cpu_s,
+        "resident_mb": resident_mb("self"),
+        "nodes": played.totals.node_seconds / traffic.length_s,
+    }
+
+
+def _run(arguments: Sequence[str]) -> None:
+    nodes, hours, *how = arguments
+    print(json.dumps(main(int(nodes), float(hours), still=how == ["still"])))
+
+
+if __name__ == "__main__":
+    _run(sys.argv[1:])
