@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import RESOURCE_SOURCES
 from autoscaler.policy.text import read_policy
-from autoscaler.report.lesson import Told, document, markdown, notes, suggestions, table
+from autoscaler.report.lesson import Told, document, markdown, table, text
 from autoscaler.simulate.learn.change import changed
 from autoscaler.simulate.learn.learnt import Limits
 from autoscaler.simulate.learn.lesson import Lesson, conclude
@@ -39,6 +40,13 @@ _MOST_TOLD = 100
 _COUNTS = (SESSIONS, *(source for source in RESOURCE_SOURCES if source.startswith(AMS_VIEWERS)))
 _policy = lru_cache(maxsize=8)(read_policy)  # nearly every cycle has the policy of the one before
 _Percent = typer.Option(min=10.0, max=100.0, help="From this percentage on AMS refuses; it takes 10 to 100.")
+
+
+class Format(StrEnum):
+    """How it is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
 
 
 def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
@@ -61,17 +69,15 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     world_out: Annotated[
         Path | None, typer.Option("--world-out", metavar="FILE", help="Write a world file, for simulate --world.")
     ] = None,
+    form: Annotated[Format, typer.Option("--format", help="text, or markdown for a pull request.")] = Format.TEXT,
     *,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn what nodes of each type carry before they refuse. Changes nothing. Exits 1 when nothing can be learnt."""
-    if as_markdown and as_json:
-        raise usage("--markdown", "and --json are two forms: choose one")
     if viewers and viewers.partition(":")[0] not in _COUNTS:
         raise usage("--viewers", f"{viewers} counts no node's viewers", ", ".join(_COUNTS))
-    text = read_text(policy) if policy else ""
-    held = load_policies({str(policy): text})[0] if policy else None
+    written = read_text(policy) if policy else ""
+    held = load_policies({str(policy): written})[0] if policy else None
     if held and group not in {None, held.group}:
         raise usage("--group", f"{policy} is of the group {held.group}, and not of {group}")
     school = School(held.group if held else group, viewers, held)
@@ -79,11 +85,11 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     lessons = [conclude(each, Limits(limit_cpu, limit_memory)) for each in school.groups.values()]
     if world_out and len(lessons) != 1:
         raise usage("--world-out", f"takes one group, and these are {len(lessons)}", "--group NAME")
-    told = [_tell(lesson, held, (str(policy), text)) for lesson in lessons]
+    told = [_tell(lesson, held, (str(policy), written)) for lesson in lessons]
     with new_file(world_out) if world_out else nullcontext() as write:
         if write:
             write(world_text(lessons[0]))
-    _show(told, as_json=as_json, as_markdown=as_markdown)
+    _show(told, form, as_json=as_json)
     if all(each.blocked for lesson in lessons for each in lesson.types):
         raise typer.Exit(1)
 
@@ -153,10 +159,10 @@ class School:
             typer.echo("and more that cannot be read", err=True)
 
 
-def _show(told: Sequence[Told], *, as_json: bool, as_markdown: bool) -> None:
+def _show(told: Sequence[Told], form: Format, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"groups": [document(each) for each in told]}, indent=2))
-    elif as_markdown:
+    elif form is Format.MARKDOWN:
         typer.echo("\n".join(map(markdown, told)), nl=False)
     else:
         for each in told:
@@ -164,7 +170,7 @@ def _show(told: Sequence[Told], *, as_json: bool, as_markdown: bool) -> None:
 
 
 def _print(told: Told) -> None:
-    """Print a table, what it rests on, the world, and what would change."""
+    """Print a table, and the rest in lines."""
     typer.echo(told.lesson.group)
     if told.lesson.types:
         head, *rows = table(told.lesson)
@@ -172,11 +178,4 @@ def _print(told: Told) -> None:
         for row in rows:
             shown.add_row(*row)
         Console().print(shown)
-    for note in notes(told):
-        typer.echo(note)
-    world = world_text(told.lesson)
-    if world:
-        typer.echo(f"\n{world}", nl=False)
-    if told.advice:
-        lines = list(suggestions(told.advice)) or ["nothing in the policy is to be changed for it"]
-        typer.echo("\n".join(["", *told.diff, *([""] if told.diff else []), *lines]))
+    typer.echo(text(told), nl=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,11 @@ TITLES = ("type", "nodes", "minutes", "outliers among them", "CPU %", "memory %"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A lesson, and what follows for a policy, if there is one: `diff` is of its file, `advice` what is behind it."""
+    """A lesson, and what follows for a policy, if there is one: `diff` patches its file, `advice` is behind it."""
 
     lesson: Lesson
     advice: Advice | None = None
-    diff: Sequence[str] = ()
+    diff: str = ""
 
 
 def document(told: Told) -> dict[str, Plain]:
@@ -35,7 +36,7 @@ def document(told: Told) -> dict[str, Plain]:
     plain["world"] = world_text(lesson)
     plain["suggestions"] = None if told.advice is None else [_suggested(each) for each in told.advice.suggestions]
     plain["findings"] = [to_plain(each) for each in (*lesson.findings, *(told.advice.findings if told.advice else ()))]
-    plain["diff"] = "\n".join(told.diff)
+    plain["diff"] = told.diff
     return {key: _short(value) for key, value in plain.items()}
 
 
@@ -144,6 +145,23 @@ def _value(value: object) -> str:
     return "nothing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def text(told: Told) -> str:
+    """Say all but the table in lines: what it rests on, the world, and what would change."""
+    return "\n".join(_text(told)) + "\n"
+
+
+def _text(told: Told) -> Iterator[str]:
+    yield from notes(told)
+    world = world_text(told.lesson)
+    if world:
+        yield from ("", world.rstrip("\n"))
+    if told.diff:
+        yield from ("", told.diff.rstrip("\n"))
+    if told.advice:
+        yield ""
+        yield from list(suggestions(told.advice)) or ["nothing in the policy is to be changed for it"]
+
+
 def markdown(told: Told) -> str:
     """Write it for a pull request."""
     return "\n".join(_markdown(told)) + "\n"
@@ -153,7 +171,7 @@ def _markdown(told: Told) -> Iterator[str]:
     yield f"## Capacity of `{told.lesson.group}`, learnt from recordings"
     yield ""
     if told.lesson.types:
-        names, *lines = table(told.lesson)
+        names, *lines = ([text.replace("|", "\\|") for text in line] for line in table(told.lesson))
         yield "| " + " | ".join(names) + " |"
         yield "|---" * len(names) + "|"
         yield from ("| " + " | ".join(line) + " |" for line in lines)
@@ -164,11 +182,12 @@ def _markdown(told: Told) -> Iterator[str]:
         yield from _change(told.advice, told.diff)
 
 
-def _change(advice: Advice, diff: Sequence[str]) -> Iterator[str]:
+def _change(advice: Advice, diff: str) -> Iterator[str]:
     if not advice.suggestions:
         yield "Nothing in the policy is to be changed for it."
         return
     if diff:
-        yield from ("```diff", *diff, "```", "")
+        fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", diff))])
+        yield from (f"{fence}diff", diff.rstrip("\n"), fence, "")
     lines = iter(suggestions(advice))
     yield from (f"- `{line}`: {why.strip()}" for line, why in zip(lines, lines, strict=True))

@@ -1,30 +1,29 @@
-"""Suggestions as a diff of the operator's own file: comments and layout stay as they are."""
+"""Suggestions as a patch of the operator's own file: comments and layout stay as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import unified_diff
 
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.units import format_number
 from autoscaler.simulate.learn.suggest import Path, Suggestion
-from autoscaler.simulate.tune.outline import rewritten, shared
+from autoscaler.simulate.tune.outline import patch, rewritten, shared
 
 
-def changed(file: str, text: str, suggestions: Sequence[Suggestion]) -> tuple[str, ...]:
-    """Return the unified diff of a policy's file that makes the suggestions true.
+def changed(file: str, text: str, suggestions: Sequence[Suggestion]) -> str:
+    """Return the patch of a policy's file that makes the suggestions true.
 
     Nothing where there are none, or where a value is an alias or has an anchor: it stands for other values, too.
     """
     edits = [edit for suggestion in suggestions for edit in _edits(suggestion)]
     if any(shared(text, path) for path, _ in edits):
-        return ()
+        return ""
     after = text
     for path, value in edits:
         after = rewritten(after, path, value, tuple(Policy.model_fields))
     load_policies({file: after})
-    return tuple(unified_diff(text.splitlines(), after.splitlines(), f"a/{file}", f"b/{file}", lineterm=""))
+    return patch(file, text, after)
 
 
 def _edits(suggestion: Suggestion) -> Iterator[tuple[Path, str]]:

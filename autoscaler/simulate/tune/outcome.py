@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from difflib import unified_diff
 from typing import Any
 
 from autoscaler.review.effective import difference
+from autoscaler.simulate.tune.outline import patch
 from autoscaler.simulate.tune.search import Search
 from autoscaler.simulate.tune.trial import Trial
-
-_LINES = re.compile(r"[^\n]*\n|[^\n]+")
-_NO_NEWLINE = "\n\\ No newline at end of file\n"
 
 
 @dataclass(frozen=True)
@@ -41,10 +37,7 @@ class Outcome:
     def diff(self, trial: Trial) -> str:
         """Return what would change in the operator's file, as a patch for `git apply`."""
         space = self.search.space
-        name = space.file.removeprefix("./").lstrip("/")
-        before, after = (_LINES.findall(text) for text in (space.text, space.rewritten(trial.point)))
-        lines = unified_diff(before, after, f"a/{name}", f"b/{name}")
-        return "".join(line if line.endswith("\n") else line + _NO_NEWLINE for line in lines)
+        return patch(space.file, space.text, space.rewritten(trial.point))
 
     def plain(self) -> dict[str, Any]:
         """Lay it out as a JSON object, whose keys docs/tuning.md explains. The same search gives the same one."""

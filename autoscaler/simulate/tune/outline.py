@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import unified_diff
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -14,6 +15,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 Keys = tuple[str | int, ...]
 """From the top of a policy to one of its values; items of lists count from 0."""
 
+_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+_NO_NEWLINE = "\n\\ No newline at end of file\n"
 _BESIDE = re.compile(r"(?P<rest>[^#\n\"']*?)(?P<gap> +)(?=#)")
 
 
@@ -42,6 +45,13 @@ def rewritten(text: str, keys: Keys, value: str, order: Sequence[str] = ()) -> s
     for key in reversed(keys[depth:]):
         rest = f"{{{key}: {rest}}}"
     return _added(text, holder, f"{keys[depth - 1]}: {rest}", order if depth == 1 else ())
+
+
+def patch(file: str, before: str, after: str) -> str:
+    """Return what turns one text of a file into the other, as a patch for `git apply`; nothing where they are alike."""
+    name = file.removeprefix("./").lstrip("/")
+    lines = unified_diff(_LINES.findall(before), _LINES.findall(after), f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else line + _NO_NEWLINE for line in lines)
 
 
 def _root(text: str) -> Node:

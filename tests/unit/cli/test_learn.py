@@ -80,7 +80,7 @@ def test_scripts_read_one_document(learn: Learn, file: Path) -> None:
 
 
 def test_a_pull_request_gets_markdown(learn: Learn, file: Path) -> None:
-    code, out, _ = learn(file, "--policy", EDGE, "--markdown")
+    code, out, _ = learn(file, "--policy", EDGE, "--format", "markdown")
     assert code == 0
     assert out.startswith("## Capacity of `edge`, learnt from recordings\n\n| type | c7i.xlarge |\n|---|---|\n")
     assert "```diff\n--- a/" in out
@@ -88,7 +88,9 @@ def test_a_pull_request_gets_markdown(learn: Learn, file: Path) -> None:
     right = json.loads(learn(file, "--json", "--policy", EDGE)[1])["groups"][0]["suggestions"][0]["after"]
     mended = file.with_name("edge.yaml")
     mended.write_text(read(EDGE).replace("target_per_node: 110", f"target_per_node: {right}"))
-    assert "Nothing in the policy is to be changed for it." in learn(file, "--policy", mended, "--markdown")[1]
+    assert (
+        "Nothing in the policy is to be changed for it." in learn(file, "--policy", mended, "--format", "markdown")[1]
+    )
 
 
 def test_what_was_learnt_is_a_world_to_simulate_in(learn: Learn, file: Path, tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_viewers_may_be_counted_otherwise(learn: Learn, file: Path) -> None:
     ("options", "said"),
     [
         (("--viewers", "cpu"), "--viewers: usage cpu counts no node's viewers"),
-        (("--json", "--markdown"), "--markdown: usage and --json are two forms"),
+        (("--format", "html"), "--format"),
         (("--policy", str(EDGE), "--group", "day"), f"--group: usage {EDGE} is of the group edge, and not of day"),
         (("--policy", "nowhere.yaml"), "nowhere.yaml: unreadable "),
         (("--limit-cpu", "9"), "--limit-cpu"),

@@ -111,6 +111,23 @@ def test_minutes_in_which_something_else_worked_are_left_out() -> None:
     assert found.viewers.safe == pytest.approx(clean.safe, rel=0.02)
 
 
+def test_many_outliers_do_not_hide_each_other() -> None:
+    table = minutes(TRUTH, 6)
+    wrong = (np.arange(len(table)) % 5 == 0) & (table[:, VIEWERS] > 90)
+    table[wrong, CPU] += 70
+    assert learn("t", table, Limits()).outliers == wrong.sum()
+
+
+def test_a_few_busy_minutes_are_no_range() -> None:
+    table = minutes(TRUTH, 8, viewers=(5, 60))
+    few = slice(200, 204)
+    table[few, CPU] += TRUTH.viewer * 80
+    table[few, CPU + 1] += TRUTH.viewer * 80
+    table[few, VIEWERS] += 80
+    found = learn("t", table, Limits())
+    assert codes(found) == [("narrow-range", True)]
+
+
 def test_a_curve_is_no_outlier_and_no_line() -> None:
     """A node that gets slower the more is on it carries less than a line through its quiet hours says."""
     found = learn("t", minutes(Truth(bend=40), 7, viewers=(10, 100)), Limits())

@@ -175,7 +175,7 @@ def applied(text: str, taught: Lesson) -> tuple[Policy, list[str]]:
     """A shipped policy with what is suggested, and the lines that differ."""
     (rules,) = load_policies({"p.yaml": text})
     diff = changed("p.yaml", text, advise(rules, taught).suggestions)
-    return rules, [line for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return rules, [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def test_the_diff_is_of_the_operators_own_file() -> None:
@@ -201,8 +201,8 @@ def test_weights_are_added_or_changed_in_their_place() -> None:
 def test_a_value_that_stands_for_others_is_not_touched() -> None:
     text = EDGE.replace("target_per_node: 110", "target_per_node: &most 110")
     assert applied(text, lesson(learnt("c7i.xlarge")))[1] == []
-    assert changed("p.yaml", EDGE, ()) == ()
-    assert changed("p.yaml", EDGE, [Suggestion(("bounds", "min"), 2, 2, "")]) == ()
+    assert changed("p.yaml", EDGE, ()) == ""
+    assert changed("p.yaml", EDGE, [Suggestion(("bounds", "min"), 2, 2, "")]) == ""
 
 
 def world(taught: Lesson) -> WorldSpec:
