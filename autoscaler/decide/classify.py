@@ -17,7 +17,7 @@ UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 """How long a launched instance may stay invisible to DescribeInstances before we stop counting on it."""
 
 UNSEEN_WAKE_MAX_AGE = timedelta(minutes=1)
-"""How long EC2 may still list as stopped what we started. Later it has stopped again: it does not start."""
+"""How long EC2 may still list as stopped what we started. Later it has stopped again by itself."""
 
 _ROUNDING = 1e-9
 """Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
@@ -147,10 +147,14 @@ def classify(node: Node, view: View) -> Phase:
 def _not_running(node: Node, view: View) -> Phase:
     """Tell the phase by EC2's state, but for what it tells too late, and for what starts to fill the warm pool."""
     phase = _BY_STATE[node.instance.state]
-    wake = view.memory.wakes.get(node.instance_id)
-    if phase is Phase.STOPPED and wake and not wake.failed and view.now - wake.at <= UNSEEN_WAKE_MAX_AGE:
+    if phase is Phase.STOPPED and _awaited(node, view):
         return Phase.PENDING
     return Phase.FILLING if phase is Phase.PENDING and pooled(node, view) else phase
+
+
+def _awaited(node: Node, view: View) -> bool:
+    wake = view.memory.wakes.get(node.instance_id)
+    return wake is not None and not wake.failed and view.now - wake.at <= UNSEEN_WAKE_MAX_AGE
 
 
 def pooled(node: Node, view: View) -> bool:

@@ -57,9 +57,10 @@ class LaunchRecord:
 
 @dataclass(frozen=True, slots=True)
 class WakeRecord:
-    """A node that we asked EC2 to start. `failed`: EC2 refused, for another reason than its stock."""
+    """A node that we asked EC2 to start, or were about to. `failed`: EC2 refused, for another reason than its stock."""
 
     at: datetime
+    answered: bool = False
     failed: bool = False
 
 

@@ -11,6 +11,7 @@ from autoscaler.plan.removal import removals
 from autoscaler.plan.repair import clearances, departures, registrations, strangers
 from autoscaler.plan.slots import SlotMap, map_slots
 from autoscaler.plan.supply import supply, unanswered
+from autoscaler.plan.waking import unanswered_wakes
 
 
 def plan(decision: Decision, view: View) -> Plan:
@@ -23,17 +24,17 @@ def plan(decision: Decision, view: View) -> Plan:
     admissions, unplaced = registrations(decision, view, slots)
     additions, unaffordable = supply(decision, view, slots)
     staying = {action.instance_id for action in additions if isinstance(action, CancelDrain | Wake)}
-    kept = keepers(decision, view, staying)
     drains, protected = removals(decision, view)
     draft = Plan(
         decision,
         actions=(
             *admissions,
             *unanswered(view),
+            *unanswered_wakes(decision, view),
             *additions,
             *drains,
-            *departures(decision, view, staying, kept),
-            *tend(decision, view, additions, len(kept)),
+            *departures(decision, view, staying, keepers(decision, view, staying)),
+            *tend(decision, view, additions),
             *clearances(view, slots),
         ),
         refusals=(*unplaced, *unaffordable, *protected, *strangers(slots)),

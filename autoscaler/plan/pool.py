@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from autoscaler.decide.classify import joined, unseen
 from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
-from autoscaler.model.decision import Decision, Phase
+from autoscaler.model.decision import LEAVING, Decision, Phase
 from autoscaler.model.plan import Action, Ending, Launch, Stop, Terminate, Wake
 from autoscaler.model.snapshot import InstanceState, Node
 from autoscaler.plan.guard import instances
@@ -29,10 +29,10 @@ def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozens
     return frozenset(node.instance_id for node in drained[:room])
 
 
-def tend(decision: Decision, view: View, additions: Sequence[Action], kept: int) -> Iterator[Action]:
+def tend(decision: Decision, view: View, additions: Sequence[Action]) -> Iterator[Action]:
     """Stop what joined for the pool, end what is too much in it, and launch what it lacks.
 
-    `additions` is what the group itself gets in this cycle, and `kept` counts the drained nodes that are stopped.
+    `additions` is what the group itself gets in this cycle.
     """
     if not (view.policy.launch.warm_pool.stopped or view.memory.pool):
         return
@@ -45,7 +45,7 @@ def tend(decision: Decision, view: View, additions: Sequence[Action], kept: int)
     wanted = sum(action.count for action in additions if isinstance(action, Launch))
     yield from _weed(pool, view, wanted - _room(decision, view))
     if _may_stop(view) and decision.desired <= decision.current:
-        yield from _fill(pool, decision, view, kept)
+        yield from _fill(pool, decision, view)
 
 
 def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
@@ -62,11 +62,15 @@ def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
         yield _end(Terminate, node, view, why="pool_surplus")
 
 
-def _fill(pool: _Pool, decision: Decision, view: View, kept: int) -> Iterator[Action]:
-    """Launch what the pool lacks, no more at a time than the surge, and none that `max` would not let start."""
+def _fill(pool: _Pool, decision: Decision, view: View) -> Iterator[Action]:
+    """Launch what the pool lacks, no more at a time than the surge, and none that `max` would not let start.
+
+    Whoever leaves, or is about to, is not lacking: it is taken back before anybody wakes, and stopped once it is empty.
+    """
     bounds = bounds_now(view)
     size = min(view.policy.launch.warm_pool.stopped, bounds.max - decision.desired)
-    missing = size - pool.fresh - pool.coming - kept
+    leaving = sum(_fits(node, view) for phase in LEAVING for node in pool.of(phase))
+    missing = size - pool.fresh - pool.coming - leaving - (decision.current - decision.desired)
     count = min(missing, surge(bounds) - pool.coming, _room(decision, view))
     if count > 0:
         yield from launches(count, view, room=0, pool=True)
@@ -118,7 +122,7 @@ def _fitness(node: Node, view: View) -> tuple[object, ...]:
 def _broken(node: Node, view: View) -> bool:
     """Whether a stopped node was started and stopped again by itself; while EC2 may only lag behind it is pending."""
     wake = view.memory.wakes.get(node.instance_id)
-    return wake is not None and not wake.failed
+    return wake is not None and wake.answered and not wake.failed
 
 
 def _end(step: type[Ending], node: Node, view: View, *, why: str) -> Ending:

@@ -82,14 +82,12 @@ def _settle_pool(memory: Memory, stock_outs: dict[str, datetime], outcomes: Sequ
     wakes, no_stops_until = dict(memory.wakes), memory.no_stops_until
     for outcome in outcomes:
         action, result = outcome.action, outcome.result
-        if not isinstance(result, Failed):
-            continue
-        if isinstance(action, Wake) and result.error == "stock_out":
+        if isinstance(action, Wake) and isinstance(result, Failed) and result.error == "stock_out":
             del wakes[action.instance_id]
             stock_outs[offering(action.instance_type, action.subnet, spot=False)] = now + STOCK_OUT_MEMORY
         elif isinstance(action, Wake):
-            wakes[action.instance_id] = WakeRecord(now, failed=True)
-        elif isinstance(action, Stop) and not result.retryable:
+            wakes[action.instance_id] = WakeRecord(now, answered=True, failed=isinstance(result, Failed))
+        elif isinstance(action, Stop) and isinstance(result, Failed) and not result.retryable:
             no_stops_until = now + NO_STOPS
     return replace(memory, wakes=wakes, no_stops_until=no_stops_until)
 

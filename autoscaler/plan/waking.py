@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from autoscaler.decide.capacity import offering
@@ -16,6 +17,15 @@ WAKE_RETRY = timedelta(minutes=3)
 """How long a node that EC2 refused to start is left alone: what is wanted is launched meanwhile."""
 
 
+def unanswered_wakes(decision: Decision, view: View) -> Iterator[Wake]:
+    """Repeat what was asked for before a crash, and never answered: whoever was started then is not started twice."""
+    for node in view.snapshot.nodes:
+        wake = view.memory.wakes.get(node.instance_id)
+        on_its_way = decision.phases[node.instance_id] is Phase.PENDING
+        if wake and not wake.answered and on_its_way and node.instance.state is InstanceState.STOPPED:
+            yield _wake(node, view, why="wake_unanswered")
+
+
 def wakes(decision: Decision, view: View, most: int) -> list[Wake]:
     """Tell up to `most` nodes to serve: those that joined, then those that are stopped, then those that still boot."""
     if most <= 0:
@@ -25,7 +35,7 @@ def wakes(decision: Decision, view: View, most: int) -> list[Wake]:
         ((rank, node) for rank, node in ready if rank is not None),
         key=lambda each: (each[0], each[1].instance.launched_at, each[1].instance_id),
     )
-    return [_wake(node, view) for _, node in line[:most]]
+    return [_wake(node, view, why="below_desired") for _, node in line[:most]]
 
 
 def _rank(node: Node, decision: Decision, view: View) -> int | None:
@@ -43,13 +53,13 @@ def _starts(node: Node, view: View) -> bool:
         return False
     if offering(instance.instance_type, instance.subnet, spot=False) in view.memory.stock_outs:
         return False
-    return wake is None or (wake.failed and view.now - wake.at >= WAKE_RETRY)
+    return wake is None or not wake.answered or (wake.failed and view.now - wake.at >= WAKE_RETRY)
 
 
-def _wake(node: Node, view: View) -> Wake:
+def _wake(node: Node, view: View, *, why: str) -> Wake:
     return Wake(
         token=token(view, "wake", node.instance_id),
-        why="below_desired",
+        why=why,
         instance_id=node.instance_id,
         ip=node.instance.ip,
         instance_type=node.instance.instance_type,

@@ -102,6 +102,39 @@ def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Clu
     assert len(rig.instances()) == 2
 
 
+def test_a_daemon_that_dies_while_it_stops_and_wakes_nodes_is_as_good_as_one_that_does_not(rig: Cluster) -> None:
+    subnets = [rig.emulator.names["subnet-a"], rig.emulator.names["subnet-b"]]
+    launch = {"launch_template": "ams-edge", "subnets": subnets, "warm_pool": {"stopped": 1}}
+    rig.write_policy(bounds={"min": 1, "max": 2}, launch=launch)
+
+    def dies_twice(action: str) -> None:
+        for after in (False, True):
+            dies_calling_ec2(rig, action, after=after)
+        rig.emulator.steer(clear_faults=True)  # what the first one asked for is done only now
+
+    dies_twice("RunInstances")
+    dies_twice("StopInstances")  # of the node that joined for the pool
+    daemon = rig.daemon()
+    daemon.until(lambda: len(rig.in_service()) == 1 and len(rig.instances("stopped")) == 1, "one serves, one sleeps")
+    crowd = [rig.viewer() for _ in range(5)]
+    daemon.kill()
+    dies_twice("StartInstances")
+    rig.daemon()
+    rig.settles(2)
+    for player in crowd:
+        player.leave()
+    rig.daemon()
+    dies_twice("StopInstances")  # of the node that was drained
+    daemon = rig.daemon()
+    rig.settles(1)
+    daemon.cycles(3)
+    assert daemon.stop() == 0
+    assert (len(rig.instances()), len(rig.instances("stopped"))) == (2, 1)
+    assert {*rig.memory().pool} == {*rig.instances("stopped")}
+    assert (rig.memory().drains, rig.memory().wakes) == ({}, {})
+    assert rig.cut == []
+
+
 def test_of_two_daemons_one_loses_and_nothing_is_doubled(rig: Cluster) -> None:
     rig.write_settings(give_up_after=10_000)  # in step with each other, one of them may lose many times in a row
     rig.write_policy(bounds={"min": 2, "max": 3})

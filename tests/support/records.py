@@ -88,7 +88,7 @@ MEMORY = Memory(
     stock_outs={"c5.xlarge/subnet-a": NOW},
     counters={"lb1 42 1767225600": Counted(NOW, {"edge_backend_http/slot1 10.0.0.1:5080": {"bytes_out": 2**40}})},
     pool={"i-6": NOW, "i-7": NOW},
-    wakes={"i-6": WakeRecord(NOW), "i-7": WakeRecord(NOW, failed=True)},
+    wakes={"i-6": WakeRecord(NOW), "i-7": WakeRecord(NOW, answered=True, failed=True)},
     no_stops_until=NOW,
     windows={"mongodb.node.cpu_percent:/1m": Window(NOW, {"i-1": Past(NOW, NOW, (37.5, 0.0), (1, 0))})},
 )

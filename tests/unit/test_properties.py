@@ -95,7 +95,7 @@ def scenes(draw: st.DrawFn, *, grouped: bool = True) -> tuple[FleetSnapshot, Pol
         events=tuple(ScaleEvent(at, draw(st.sampled_from([-1, 1, 2]))) for at in draw(st.lists(ages, max_size=3))),
         breaches=draw(passed_thresholds(rules, ages)),
         pool=dict.fromkeys(draw(few), LONG_AGO),
-        wakes={key: WakeRecord(draw(ages), failed=draw(st.booleans())) for key in draw(few)},
+        wakes={key: WakeRecord(draw(ages), draw(st.booleans()), draw(st.booleans())) for key in draw(few)},
     )
     past, free = draw(pasts(rules, NOW)), draw(st.integers(0, 8))
     return snapshot(*fleet, samples=samples, gaps=gaps, free=free, history=past), rules, memory

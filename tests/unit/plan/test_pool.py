@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,6 +117,18 @@ def test_what_is_stopped_in_this_cycle_is_not_launched_as_well() -> None:
     assert told(steps) == ["Stop i-2 drained"]
 
 
+def test_who_drains_is_not_lacking_in_the_pool() -> None:
+    memory = remembered(1, 2, drains={"i-2": DrainRecord(NOW)})
+    watched = node(2, status=ServerStatus.DRAIN, sessions=1)
+    assert told(made(watched, memory=memory, rules=pooled(1))) == []
+    assert filled(made(watched, memory=memory)) == 1
+    shrinking = snapshot(node(1), node(2), cpu={1: 10.0, 2: 10.0})
+    decision, after = decide(shrinking, pooled(1), remembered(1, 2))
+    assert told(plan(decision, view(shrinking, pooled(1), after))) == ["Drain i-1 above_desired"]
+    spot = node(2, status=ServerStatus.DRAIN, sessions=1, spot=True)
+    assert filled(made(spot, memory=memory, rules=pooled(1))) == 1  # it will not be stopped
+
+
 def test_no_pool_is_filled_while_the_group_grows_or_everything_is_out_of_stock() -> None:
     growing = made(memory=remembered(1), cpu=120.0)
     assert [action.pool for action in growing.actions if isinstance(action, Launch)] == [False]
@@ -178,9 +189,9 @@ def test_who_joined_serves_first_then_who_sleeps_then_who_boots_and_then_new_one
         "Wake i-4 below_desired", "Wake i-3 below_desired", "Wake i-5 below_desired", "Wake i-2 below_desired",
         "Launch subnet-b below_desired",
     ]  # fmt: skip
-    assert steps.actions[1] == replace(
-        steps.actions[1], instance_type="c5.xlarge", subnet="subnet-a"
-    )  # what settling needs
+    (_, wake, *_) = steps.actions
+    assert isinstance(wake, Wake)
+    assert (wake.instance_type, wake.subnet) == ("c5.xlarge", "subnet-a")  # by which a stock-out is remembered
 
 
 def test_only_as_many_as_wanted_are_woken() -> None:
@@ -206,8 +217,8 @@ def test_a_woken_node_takes_a_slot_that_no_launch_may_count_on() -> None:
     ("memory", "told_so"),
     [
         ({"stock_outs": {"c5.xlarge/subnet-a": NOW + seconds(1)}}, "Launch"),
-        ({"wakes": {"i-2": WakeRecord(NOW - seconds(179), failed=True)}}, "Launch"),
-        ({"wakes": {"i-2": WakeRecord(NOW - seconds(180), failed=True)}}, "Wake"),
+        ({"wakes": {"i-2": WakeRecord(NOW - seconds(179), answered=True, failed=True)}}, "Launch"),
+        ({"wakes": {"i-2": WakeRecord(NOW - seconds(180), answered=True, failed=True)}}, "Wake"),
     ],
     ids=["out of stock", "just refused", "refused long ago"],
 )
@@ -219,14 +230,26 @@ def test_where_waking_failed_something_is_launched(memory: dict[str, Any], told_
 @pytest.mark.parametrize("now_listed_as", [InstanceState.STOPPED, InstanceState.PENDING, InstanceState.RUNNING])
 def test_a_woken_node_is_capacity_on_its_way_whatever_ec2_lists(now_listed_as: InstanceState) -> None:
     woken = asleep(2, state=now_listed_as, heartbeat=None, launched_at=NOW)
-    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(60))})
+    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(60), answered=True)})
     steps = made(woken, memory=memory, rules=pooled(1), cpu=120.0)
     assert steps.decision.phases["i-2"] in {Phase.PENDING, Phase.BOOTING}
     assert (steps.decision.current, [line for line in told(steps) if "i-2" in line]) == (2, [])
 
 
+def test_a_wake_that_was_never_answered_is_asked_for_again() -> None:
+    asked = {"i-2": WakeRecord(NOW - seconds(60))}
+    steps = made(asleep(2), memory=remembered(1, pool=(2,), wakes=asked), rules=pooled(1), cpu=120.0)
+    assert (told(steps)[0], steps.decision.current) == ("Wake i-2 wake_unanswered", 2)
+    started = asleep(2, state=InstanceState.PENDING, launched_at=NOW)
+    steps = made(started, memory=remembered(1, pool=(2,), wakes=asked), rules=pooled(1), cpu=120.0)
+    assert not any("i-2" in line for line in told(steps))
+    long_ago = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(61))})
+    assert told(made(asleep(2), memory=long_ago, rules=pooled(1))) == []  # nobody wants it any more
+    assert told(made(asleep(2), memory=long_ago, rules=pooled(1), cpu=120.0)) == ["Wake i-2 below_desired"]
+
+
 def test_a_woken_node_has_to_join_anew() -> None:
-    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(60))})
+    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(60), answered=True)})
     awake = node(2, status=None, answers=True, launched_at=NOW - seconds(60))
     assert told(made(awake, memory=memory, rules=pooled(0))) == ["Register i-2 joined"]
     never = node(2, status=None, heartbeat=None, answers=False, launched_at=NOW - seconds(600))
@@ -275,7 +298,7 @@ def test_what_somebody_else_stopped_is_never_ended(rules: Policy) -> None:
 
 
 def test_a_node_that_was_started_and_sleeps_again_is_replaced() -> None:
-    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(61))})
+    memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(61), answered=True)})
     steps = made(asleep(2), memory=memory, rules=pooled(1))
     assert told(steps) == ["Terminate i-2 wake_failed", "Launch subnet-b pool_short"]
     steps = made(asleep(2), memory=memory, rules=pooled(1), cpu=120.0)

@@ -124,9 +124,9 @@ def test_a_launch_for_the_pool_is_remembered_as_one_and_changes_no_size() -> Non
 @pytest.mark.parametrize(
     ("result", "wakes", "stock_outs"),
     [
-        (Done(), {"i-1": WakeRecord(NOW)}, {}),
-        (REJECTED, {"i-1": WakeRecord(NOW, failed=True)}, {}),
-        (LOST_ANSWER, {"i-1": WakeRecord(NOW, failed=True)}, {}),
+        (Done(), {"i-1": WakeRecord(NOW, answered=True)}, {}),
+        (REJECTED, {"i-1": WakeRecord(NOW, answered=True, failed=True)}, {}),
+        (LOST_ANSWER, {"i-1": WakeRecord(NOW, answered=True, failed=True)}, {}),
         (STOCK_OUT, {}, {"big/s": NOW + seconds(180)}),
     ],
 )
