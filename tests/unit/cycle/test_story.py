@@ -189,7 +189,7 @@ def test_the_warm_pool_takes_what_the_group_gives_and_gives_it_back() -> None:
 
 def test_a_group_that_leaves_a_full_size_keeps_its_drained_nodes_asleep() -> None:
     drama = Drama(POOLED)
-    for cycle in range(30):
+    for cycle in range(20):
         if cycle == 2:
             drama.arrive(60)  # all that max allows, so the pool is empty
         if cycle == 12:
