@@ -36,8 +36,7 @@ class Incidents:
     """What went wrong for people in one step.
 
     `rejected` counts who was refused for the first time, `cut` whom our own termination cut off, and `waited_s` how
-    long those cut off waited to get in again. `lost` counts who lost a node or connection by no doing of ours, and
-    `gave_up` whose patience, or time, was over while they waited.
+    long those cut off waited to get in again. `lost` counts who lost a node or connection by no doing of ours.
     """
 
     rejected: int = 0
@@ -45,7 +44,6 @@ class Incidents:
     publishers_cut: int = 0
     waited_s: float = 0.0
     lost: int = 0
-    gave_up: int = 0
 
 
 class Cluster:
@@ -65,7 +63,6 @@ class Cluster:
         self._lost = 0
         self._patience = int(spec.patience.total_seconds() // step_s)
         self._sizes: dict[str, Size] = {}
-        self._priced = any(kind.price or kind.spot_price or kind.stopped_price for kind in spec.types.values())
         self._fetching = any(kind.streams or kind.memory.streams for kind in spec.types.values())
         self._balancer = Balancer(
             world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
@@ -108,6 +105,7 @@ class Cluster:
                 self._scatter(life, node, cut=True)
             if node.instance.state is InstanceState.TERMINATED:
                 del self.world.nodes[key]
+                self.world.frozen.pop(key, None)
         self.world.writes.clear()
         return incidents
 
@@ -161,8 +159,6 @@ class Cluster:
     @property
     def price(self) -> float:
         """What an hour of all nodes costs, the stopped ones included."""
-        if not self._priced:
-            return 0.0
         if all(size.free for size in self._sizes.values()):
             return 0.0
         instances = [node.instance for node in self.world.nodes.values()]
@@ -235,13 +231,12 @@ class Cluster:
         return Life(self._size(node.instance.instance_type), ready_at)
 
     def _spread(self, number: int, arrivals: Sequence[Visit], incidents: Incidents) -> None:
-        """Let in who is back and who is new. Who is refused tries again in every step, as long as people have patience.
+        """Let in who is back and who is new. Who is refused tries again every step, as long as people have patience.
 
-        Whose time is over while they wait have given up, too.
+        Whose time is over while they wait come no more.
         """
         world = self.world
         returning = [visit for visit in self._returning if visit.last_step > number]
-        incidents.gave_up += len(self._returning) - len(returning)
         incidents.waited_s += self._step_s * sum(visit.cut and not visit.publisher for visit in returning)
         self._returning = []
         if world.refusals:
@@ -252,12 +247,9 @@ class Cluster:
             incidents.rejected += visit.until is None
             until = number + self._patience if visit.until is None else visit.until
             if number < until:
-                again = Visit(
-                    visit.publisher, visit.last_step, visit.stream, visit.cut, until, ip or visit.cookie
-                )  # fmt: skip
+                cookie = ip or visit.cookie
+                again = Visit(visit.publisher, visit.last_step, visit.stream, visit.cut, until, cookie)
                 self._returning.append(again)
-            else:
-                incidents.gave_up += 1
 
     def _scatter(self, life: Life, node: SimulatedNode, *, cut: bool) -> None:
         """Cut off everybody on a node."""
@@ -266,9 +258,10 @@ class Cluster:
 
     def _take(self, key: str) -> None:
         """Take a node from EC2, if it is there, with all on it; the balancer's health check sees it."""
-        node, life = self.world.nodes.get(key), self.lives.pop(key, None)
+        node = self.world.nodes.get(key)
         if node is None or node.instance.state in _ENDED:
             return
+        life = self.lives.pop(key, None)
         if life:
             self._lost += life.people
             self._scatter(life, node, cut=False)
