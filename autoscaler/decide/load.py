@@ -9,11 +9,13 @@ from math import ceil, inf
 
 from autoscaler.decide.classify import Member, Roster
 from autoscaler.decide.view import View
+from autoscaler.model.quick import quick
 from autoscaler.model.snapshot import GROUP, Sample
 from autoscaler.policy.expression import Expression
 from autoscaler.policy.signals import CAPACITY, Aggregate, Assumption, OnMissing, Signal
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Load:
     """A signal as node-loads: `growing` is the load to grow by, `shrinking` the one to shrink by, in the signal's unit.

@@ -33,7 +33,7 @@ def decide(snapshot: FleetSnapshot, policy: Policy, memory: Memory) -> tuple[Dec
     Without a list of instances there is no current capacity to compare with, so there is no decision: nothing changes.
     """
     view = View(snapshot, policy, memory)
-    view = replace(view, memory=track(view))
+    view = View(snapshot, policy, track(view))
     if snapshot.lacks("ec2"):
         unknown = Reason("fleet_unknown", "the instances could not be listed", before=0, after=0)
         return Decision(snapshot.group, view.now, 0, 0, (unknown,)), view.memory

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
+from autoscaler.model.quick import quick
+
 
 class Phase(StrEnum):
     """Where a node is in its life; `decide.classify` says how each is told from the facts.
@@ -54,6 +56,7 @@ class Reason:
     after: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one rule wants. `value` is the load it measured, `target` what that is held against, in the rule's unit.
@@ -72,6 +75,7 @@ class Verdict:
     group: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A decision in the making: each step of the pipeline returns it unchanged, or changed with exactly one reason."""
@@ -88,6 +92,7 @@ class Proposal:
         return Proposal(self.current, desired, (*self.reasons, reason))
 
 
+@quick
 @dataclass(frozen=True)
 class Decision:
     """The outcome of one cycle for one group.

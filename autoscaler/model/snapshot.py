@@ -238,6 +238,7 @@ class Node:
         return self.sessions == 0 and self.publishers == 0
 
 
+@quick
 @dataclass(frozen=True)
 class FleetSnapshot:
     """One group, seen once. `taken_at` is the cycle's only "now".
