@@ -86,9 +86,10 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     if world_out and len(lessons) != 1:
         raise usage("--world-out", f"takes one group, and these are {len(lessons)}", "--group NAME")
     told = [_tell(lesson, held, (str(policy), written)) for lesson in lessons]
-    with new_file(world_out) if world_out else nullcontext() as write:
+    world = world_text(lessons[0]) if world_out else ""
+    with new_file(world_out) if world_out and world else nullcontext() as write:
         if write:
-            write(world_text(lessons[0]))
+            write(world)
     _show(told, form, as_json=as_json)
     if all(each.blocked for lesson in lessons for each in lesson.types):
         raise typer.Exit(1)

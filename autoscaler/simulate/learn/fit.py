@@ -92,9 +92,8 @@ class Lines:
     def range(self, value: float, drawn: Floats) -> tuple[float, float]:
         """Return the interval of what is `value` of the best line and `drawn` of the replicates."""
         low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL])
-        return value - (value - min(float(low), value)) * self._stretch, value + (
-            max(float(high), value) - value
-        ) * self._stretch
+        below, above = max(value - float(low), 0.0), max(float(high) - value, 0.0)
+        return value - below * self._stretch, value + above * self._stretch
 
 
 def _free(grams: Floats, sides: Floats, kept: Sequence[int]) -> Floats:

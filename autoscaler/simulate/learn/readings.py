@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Phase
@@ -125,13 +126,16 @@ class Reader:
 
 
 def _beat(node: Node, now: datetime) -> Heartbeat | LeftOut:
-    """Return a node's heartbeat if it tells how busy the node is, now."""
+    """Return a node's heartbeat if it tells how busy the node is, now. What is no percentage tells nothing."""
     beat = node.heartbeat
     if not isinstance(beat, Heartbeat) or beat.cpu_percent is None:
         return LeftOut.NO_HEARTBEAT
+    told = (beat.cpu_percent, beat.memory_percent or 0.0)
+    if not all(percent >= 0 for percent in told):
+        return LeftOut.NO_HEARTBEAT
     if now - beat.at > HEARTBEAT_MAX_AGE:
         return LeftOut.STALE
-    return LeftOut.SATURATED if max(beat.cpu_percent, beat.memory_percent or 0.0) >= _SATURATED else beat
+    return LeftOut.SATURATED if max(told) >= _SATURATED else beat
 
 
 def _away(node: Node, report: CycleReport, policy: Policy) -> LeftOut | None:
@@ -150,7 +154,7 @@ def viewers_on(node: Node, snapshot: FleetSnapshot, count: Count) -> float | Non
     if not count.key:
         return 0.0
     told = snapshot.samples.get(count.key, {}).get(node.instance_id)
-    if told is None or told.partial or snapshot.taken_at - told.at > HEARTBEAT_MAX_AGE:
+    if told is None or told.partial or snapshot.taken_at - told.at > HEARTBEAT_MAX_AGE or not isfinite(told.value):
         return None
     if not count.less_publishers:
         return told.value

@@ -82,7 +82,6 @@ class Recorded:
         self.readings = 0
         self.left_out: Counter[LeftOut] = Counter()
         self.vcpus: dict[str, int] = {}
-        self.policy: Policy | None = None
         self._reader = Reader(count)
         self._nodes: dict[str, int] = {}
         self._open: dict[tuple[str, str], _Minute] = {}
@@ -99,7 +98,6 @@ class Recorded:
             return
         self._seen.add(report.snapshot.taken_at)
         self.cycles += 1
-        self.policy = policy
         self.vcpus.update(report.snapshot.vcpus)
         for found in self._reader.read(report, policy):
             if isinstance(found, LeftOut):

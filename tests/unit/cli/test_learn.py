@@ -142,8 +142,10 @@ def test_files_that_are_none_are_one_line(learn: Learn, file: Path, tmp_path: Pa
 
 def test_too_little_is_said_and_nothing_is_learnt(learn: Learn, file: Path, story: list[CycleReport]) -> None:
     file.write_text("".join(lines(story[:20])))
-    code, out, err = learn(file, "--policy", EDGE)
+    world = file.with_name("world.yaml")
+    code, out, err = learn(file, "--policy", EDGE, "--world-out", world)
     assert (code, err) == (1, "")
+    assert not world.exists()
     assert "few-readings: c7i.xlarge: nodes were seen for " in out
     assert "first-type-unknown: " in out
     assert "nothing in the policy is to be changed for it" in out
