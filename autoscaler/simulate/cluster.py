@@ -70,7 +70,7 @@ class Cluster:
             Random(f"{seed} returning"),  # noqa: S311 - a simulation draws what it can draw again
         )  # fmt: skip
         self._sources = Sources(world, spec, self._balancer)
-        self._audience = Life(self.usual)
+        self._audience = Life(self.usual)  # who would be here if nobody were ever refused
 
     @cached_property
     def usual(self) -> Size:
@@ -87,7 +87,8 @@ class Cluster:
         for life in self.lives.values():
             if number in life.viewers.ends or number in life.publishers.ends:
                 life.leave(number)
-        self._expect(number, arrivals)
+        self._audience.leave(number)
+        self._audience.enter_all(arrivals)
         self._spread(number, arrivals, incidents)
         self._sources.tell(self.lives)
         incidents.lost, self._lost = self._lost, 0
@@ -205,12 +206,6 @@ class Cluster:
         if self.role == "origin":
             return size.carries(size.publisher) / usual.carries(usual.publisher)
         return size.carries(size.viewer) / usual.carries(usual.viewer)
-
-    def _expect(self, number: int, arrivals: Iterable[Visit]) -> None:
-        """Keep count of who would be here if nobody were ever refused."""
-        self._audience.leave(number)
-        for visit in arrivals:
-            self._audience.enter(visit, limited=False)
 
     def _boot(self) -> None:
         for key, node in self.world.nodes.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from autoscaler.model.snapshot import Instance
@@ -148,6 +149,20 @@ class Life:
     def filled(self) -> float:
         """Return how much of the memory that an idle node has left its people take, as a ratio."""
         return self.memory / UNIT
+
+    def enter_all(self, visits: Iterable[Visit]) -> None:
+        """Let everybody in, whatever AMS would say."""
+        if self._carried is not None:
+            for visit in visits:
+                self.enter(visit, limited=False)
+            return
+        for visit in visits:
+            crowd = self.publishers if visit.publisher else self.viewers
+            crowd.present += 1
+            crowd.ends[visit.last_step].append(visit.stream)
+        viewer, publisher = self.size.viewer, self.size.publisher
+        self.cpu = self.viewers.present * viewer.cpu + self.publishers.present * publisher.cpu
+        self.memory = self.viewers.present * viewer.memory + self.publishers.present * publisher.memory
 
     def enter(self, visit: Visit, *, limited: bool = True) -> bool:
         """Let one in, if AMS does not refuse."""

@@ -28,9 +28,10 @@ class Sources:
         world, by_ip, viewers = self.world, dict[str, int](), 0
         for key, life in lives.items():
             node = world.nodes[key]
-            node.publishers = life.publishers.present
-            viewers += life.viewers.present
-            by_ip[node.instance.ip] = life.people
+            watching, publishing = life.viewers.present, life.publishers.present
+            node.publishers = publishing
+            viewers += watching
+            by_ip[node.instance.ip] = watching + publishing
             if node.answers and key not in world.frozen:
                 node.heartbeat = Heartbeat(world.now, *self._percents(life), 2.0)
         for place, ip in self.balancer.members.placed.items():

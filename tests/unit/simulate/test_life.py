@@ -127,6 +127,21 @@ def test_whoever_is_cut_takes_everything_along() -> None:
     assert (life.cpu, life.memory, life.people, dict(life.viewers.ends)) == (0, 0, 0, {})
 
 
+@pytest.mark.parametrize("streams", [None, 50])
+def test_all_at_once_cost_what_they_cost_one_by_one(streams: int | None) -> None:
+    kind = {"memory": {"viewers": 90, "publishers": 70}, **({"streams": streams} if streams else {})}
+    at_once, one_by_one = node(kind, renditions=1), node(kind, renditions=1)
+    visits = [Visit(number % 5 == 0, last_step=number % 3, stream=number % 7) for number in range(400)]
+    at_once.enter_all(visits)
+    for visit in visits:
+        assert one_by_one.enter(visit, limited=False)
+    assert at_once == one_by_one
+    assert at_once.full
+    for step in range(3):
+        at_once.leave(step)
+    assert (at_once.cpu, at_once.memory, at_once.people) == (0, 0, 0)
+
+
 def test_a_type_that_nobody_told_is_like_four_vcpus() -> None:
     spec = WorldSpec(types={"big": TypeSpec(vcpus=8)})
     usual, big = size_of(spec, "unheard-of"), size_of(spec, "big")
