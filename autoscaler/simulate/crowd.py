@@ -33,14 +33,6 @@ class Crowd:
     present: int = 0
     ends: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def leave(self, step: int) -> list[int]:
-        """Let go who wants to go in this step, and return their streams."""
-        gone = self.ends.pop(step, None)
-        if gone is None:
-            return []
-        self.present -= len(gone)
-        return gone
-
     def scatter(self, share: float = 1.0) -> Iterator[tuple[int, int]]:
         """Cut off a share of those who leave together, rounded; yield the last step and the stream of each."""
         for last_step, streams in list(self.ends.items()):

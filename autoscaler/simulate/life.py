@@ -184,22 +184,28 @@ class Life:
 
     def leave(self, step: int) -> None:
         """Let go who wants to go in this step."""
-        if step in self.viewers.ends:
-            self._without(self.viewers.leave(step), publisher=False)
-        if step in self.publishers.ends:
-            self._without(self.publishers.leave(step), publisher=True)
+        viewers = self.viewers.ends.pop(step, None)
+        if viewers:
+            self.viewers.present -= len(viewers)
+            self._without(viewers, self.size.viewer, publisher=False)
+        publishers = self.publishers.ends.pop(step, None)
+        if publishers:
+            self.publishers.present -= len(publishers)
+            self._without(publishers, self.size.publisher, publisher=True)
 
     def scatter(self, *, publishers: bool, share: float = 1.0, cut: bool = False, cookie: str = "") -> list[Visit]:
         """Cut off a share of its viewers, or of its publishers; return who wants in again."""
         crowd = self.publishers if publishers else self.viewers
         lost = [Visit(publishers, last, stream, cut, None, cookie) for last, stream in crowd.scatter(share)]
-        self._without([visit.stream for visit in lost], publisher=publishers)
+        cost = self.size.publisher if publishers else self.size.viewer
+        self._without([visit.stream for visit in lost], cost, publisher=publishers)
         return lost
 
-    def _without(self, streams: list[int], *, publisher: bool) -> None:
-        cost = self.size.publisher if publisher else self.size.viewer
-        fetched = 0
+    def _without(self, streams: list[int], cost: Cost, *, publisher: bool) -> None:
+        """Take off what these have cost."""
+        self.cpu -= len(streams) * cost.cpu
+        self.memory -= len(streams) * cost.memory
         if self._carried is not None:
             fetched = sum(self._carried.change(stream, publisher=publisher, more=-1) for stream in streams)
-        self.cpu += fetched * self.size.stream.cpu - len(streams) * cost.cpu
-        self.memory += fetched * self.size.stream.memory - len(streams) * cost.memory
+            self.cpu += fetched * self.size.stream.cpu
+            self.memory += fetched * self.size.stream.memory
