@@ -109,6 +109,8 @@ def notes(told: Told) -> Iterator[str]:
     """Say what the numbers rest on, a line each, and then what was found."""
     lesson = told.lesson
     yield f"{lesson.cycles} cycles, {lesson.readings} readings of nodes at work; viewers are {_counted(lesson)}"
+    if lesson.repeated:
+        yield f"{lesson.repeated} cycles more are in two recordings: they count once"
     if lesson.left_out:
         yield "left out: " + ", ".join(f"{count} {reason}" for reason, count in lesson.left_out.items())
     growth = lesson.growth

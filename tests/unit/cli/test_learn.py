@@ -111,6 +111,7 @@ def test_the_same_recording_teaches_the_same_and_its_parts_add_up(
     second.write_text("".join(lines(story[80:])))
     told = json.loads(learn(second, first, "--json")[1])["groups"][0]
     assert (told["cycles"], told["repeated"]) == (180, 20)
+    assert "20 cycles more are in two recordings: they count once" in learn(second, first)[1]
 
 
 def test_a_broken_line_costs_itself_only(learn: Learn, file: Path, story: list[CycleReport]) -> None:
