@@ -73,7 +73,14 @@ def test_a_clean_recording_tells_the_world_to_the_digit(reports: list[CycleRepor
     assert spec.idle_cpu == pytest.approx(3, abs=0.1)
     assert spec.refuse_cpu == 75
     assert lesson.boots
+    assert lesson.growth.within_s == lesson.boots.serving_p95_s + 30  # a boot, and the cycle that sees the need
     assert spec.boot.median.total_seconds() == pytest.approx(80, abs=45)  # looked at every half minute
+
+
+def test_without_boots_a_usual_one_is_taken(reports: list[CycleReport]) -> None:
+    lesson = taught(reports[:40])
+    assert (lesson.boots, lesson.growth.within_s) == (None, 150)
+    assert [finding.code for finding in lesson.findings] == ["boots-unknown"]
 
 
 def test_intervals_hold_the_truth_nine_times_of_ten(reports: list[CycleReport]) -> None:
