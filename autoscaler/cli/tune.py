@@ -48,7 +48,7 @@ from autoscaler.simulate.tune.outcome import Outcome
 from autoscaler.simulate.tune.parcel import pack, run_parcel
 from autoscaler.simulate.tune.request import SearchFile, make_goal, parse_vary
 from autoscaler.simulate.tune.search import Contest, Play, Search
-from autoscaler.simulate.tune.space import Space, make_space, usual_space
+from autoscaler.simulate.tune.space import Space, Teller, make_space, of_option, usual_space
 
 _ADDRESS = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}", re.ASCII)
 _INTERRUPTED = 128 + signal.SIGINT
@@ -99,9 +99,9 @@ def tune(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     as_json: AsJson = False,
 ) -> None:
     """Search a policy's parameters for what is better on some traffic, and print it as patches. No file is written."""
-    file = _search_file(search, vary)
-    goal = make_goal(minimise or file.minimise, limit or file.limits)
-    space = _space(policy, file.vary, str(search) if search else "--vary")
+    asked, tell = _asked(search, vary)
+    goal = make_goal(minimise or asked.minimise, limit or asked.limits)
+    space = _space(policy, asked.vary, tell)
     setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
     contest = Contest(traces_of(trace, setting), seeds_of(seeds, seed), setting)
     optimiser = _optimiser(space, len(goal.objectives), trials, seed_search)
@@ -114,20 +114,24 @@ def tune(  # noqa: PLR0913, PLR0917 - a command takes what its options are
         raise failure
 
 
-def _search_file(file: Path | None, vary: Sequence[str] | None) -> SearchFile:
-    """Return what is searched; nothing to vary means the usual."""
-    if file and vary:
+def _asked(file: Path | None, vary: Sequence[str] | None) -> tuple[SearchFile, Teller]:
+    """Return what may vary, by a file or by options, and how to say where."""
+    if file is None:
+        return SearchFile.model_construct(version=1, vary=parse_vary(vary or ())), of_option
+    if vary:
         raise usage("--search", "says what may vary, and so does --vary: give one of both")
-    if file:
-        return check(SearchFile, parse(read_text(file), str(file)))
-    return SearchFile.model_construct(version=1, vary=parse_vary(vary or ()))
+    document = parse(read_text(file), str(file))
+    return check(SearchFile, document), lambda path, message: document.problem(
+        ("vary", path), "vary", f"{path}: {message}"
+    )
 
 
-def _space(policy: Path, wishes: Mapping[str, str], where: str) -> Space:
+def _space(policy: Path, wishes: Mapping[str, str], tell: Teller) -> Space:
+    """Return what is searched, the usual where nothing is said."""
     if is_folder(policy):
         raise usage("tune", f"{policy} is a folder; one policy at a time is searched")
     written = read_text(policy)
-    space = make_space(str(policy), written, wishes, where) if wishes else usual_space(str(policy), written)
+    space = make_space(str(policy), written, wishes, tell) if wishes else usual_space(str(policy), written)
     if not space.axes:
         raise usage("--vary", "is needed: this policy has nothing that is usually searched")
     return space

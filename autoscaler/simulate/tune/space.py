@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,8 +97,17 @@ class Space:
         return policy
 
 
-def make_space(file: str, text: str, wishes: Mapping[str, str], where: str = "--vary") -> Space:
-    """Return the space of `{path: range}` for a policy's text, from `where`.
+Teller = Callable[[str, str], Problem]
+"""Says what is wrong with a path of what may vary, and where that was asked for."""
+
+
+def of_option(path: str, message: str) -> Problem:
+    """Say what is wrong with a `--vary`."""
+    return Problem(f"--vary {path}", 0, 0, "vary", message)
+
+
+def make_space(file: str, text: str, wishes: Mapping[str, str], tell: Teller = of_option) -> Space:
+    """Return the space of `{path: range}` for a policy's text; `tell` says what is wrong with a path, and where.
 
     Raises:
         ConfigurationError: with all that is wrong, in the policy or in the wishes.
@@ -110,7 +119,7 @@ def make_space(file: str, text: str, wishes: Mapping[str, str], where: str = "--
         try:
             axes.append(_axis(file, text, tree, path, wish))
         except Wrong as error:
-            problems.append(Problem(f"{where} {path}", 0, 0, "vary", str(error)))
+            problems.append(tell(path, str(error)))
     if problems:
         raise ConfigurationError(problems)
     return Space(file, text, tuple(axes))

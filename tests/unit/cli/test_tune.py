@@ -17,7 +17,7 @@ from autoscaler.model.errors import ConfigurationError, ObservationError
 from autoscaler.policy.load import load_policies
 from autoscaler.simulate.compare.job import Job, run_job
 from autoscaler.simulate.measures import Measures
-from tests.support.policy_text import QUIET
+from tests.support.policy_text import QUIET, lay_over
 from tests.support.repository import commit, git
 
 LEVELS = "time,viewers,publishers\n0s,40,1\n2m,500,1\n6m,500,1\n8m,20,0\n"
@@ -135,7 +135,7 @@ def test_it_is_a_table_or_markdown() -> None:
         (["--vary", "bounds.min"], "--vary bounds.min: usage is not PATH=RANGE"),
         (["--vary", "bounds.min=1..2", "--search", "s.yaml"], "--search: usage says what may vary, and so does --vary"),
         (["--search", "s.yaml"], "s.yaml: unreadable"),
-        (["--search", "wrong.yaml"], "wrong.yaml nope: vary there is no 'nope'"),
+        (["--search", "wrong.yaml"], "wrong.yaml:2:8: vary nope: there is no 'nope'"),
         (["--limit", "flap < 3"], "--limit 'flap < 3': expression there is no measure 'flap' (did you mean 'flaps'?)"),
         (["--minimise", "wall_s"], "--minimise: usage there is nothing called 'wall_s' to minimise"),
         (["--trace", "none.csv"], "none.csv: unreadable"),
@@ -148,6 +148,14 @@ def test_it_is_a_table_or_markdown() -> None:
 def test_what_cannot_be_is_told(arguments: list[str], message: str) -> None:
     Path("wrong.yaml").write_text("version: 1\nvary: {nope: 1..2}\n")
     assert message in refused(*arguments, jobs="")
+
+
+@pytest.mark.usefixtures("files")
+def test_a_policy_with_nothing_that_is_usually_searched_needs_a_word() -> None:
+    shared = "headroom: {percent: &ten 10%}\nscale_in: {stabilization: 0s}\n"
+    stepped = "scale: [{step: {signal: cpu, steps: [{above: 70, add: *ten}]}}]\n"
+    Path("edge.yaml").write_text(lay_over(QUIET, shared + stepped))
+    assert refused() == "--vary: usage is needed: this policy has nothing that is usually searched"
 
 
 @pytest.mark.usefixtures("files")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.adapters.policy_files import policy_files, read_text
-from autoscaler.model.errors import ConfigurationError
+from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.simulate.tune.paths import value_at
 from autoscaler.simulate.tune.space import Space, make_space, usual_space
@@ -74,10 +74,11 @@ def test_what_is_wrong_is_said_with_its_path(path: str, wish: str, message: str)
     assert message in str(caught.value)
 
 
-def test_all_that_is_wrong_is_said_at_once_and_where_it_was_read() -> None:
+def test_all_that_is_wrong_is_said_at_once_and_where_it_was_asked_for() -> None:
+    wishes = {"nope": "1..2", "bounds.min": "1..3", "role": "a,b"}
     with pytest.raises(ConfigurationError) as caught:
-        make_space("p.yaml", QUIET, {"nope": "1..2", "bounds.min": "1..3", "role": "a,b"}, "search.yaml")
-    assert [problem.file for problem in caught.value.problems] == ["search.yaml nope", "search.yaml role"]
+        make_space("p.yaml", QUIET, wishes, lambda path, message: Problem(path, 7, 1, "vary", message))
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [("nope", 7), ("role", 7)]
 
 
 def test_a_range_that_is_right_at_one_end_is_a_range() -> None:
