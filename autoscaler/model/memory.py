@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from autoscaler.model.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """What the rules wanted at a time, before stabilization.
@@ -100,6 +103,7 @@ class Window:
     members: Mapping[str, Past]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that a group remembers. Mappings are keyed by instance id, but for four.

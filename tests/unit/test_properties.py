@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from autoscaler.model.errors import ConfigurationError
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation, ScaleEvent, WakeRecord
 from autoscaler.model.plan import Drain, Launch, NodeAction, Stop, Terminate
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, Node, Sample, ServerStatus
+from autoscaler.plan import planner
 from autoscaler.plan.planner import plan
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
@@ -149,6 +151,15 @@ def test_the_same_input_gives_the_same_decision_and_plan(scene: tuple[FleetSnaps
     first, second = (decide(shot, rules, memory) for _ in range(2))
     assert first == second
     assert plan(first[0], view(shot, rules, first[1])) == plan(second[0], view(shot, rules, second[1]))
+
+
+@given(scenes() | quiet_scenes())
+def test_where_nothing_is_to_be_done_the_whole_plan_says_so_too(scene: tuple[FleetSnapshot, Policy, Memory]) -> None:
+    shot, rules, memory = scene
+    decision, remembered = decide(shot, rules, memory)
+    found = plan(decision, view(shot, rules, remembered))
+    with patch.object(planner, "_settled", return_value=False):
+        assert plan(decision, view(shot, rules, remembered)) == found
 
 
 @given(scenes(), st.lists(st.integers(0, 6), unique=True, min_size=1))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoscaler.decide.classify import call_roll
 from autoscaler.decide.limits import keep_max, keep_min, refuse_to_shrink_blindly
@@ -43,6 +46,24 @@ def test_shrinking_waits_for_the_window(entries: list[tuple[float, int]], desire
 
 def test_growing_does_not_wait() -> None:
     assert stabilize_in(Proposal(2, 5), history((0, 5)), NOW, WINDOW).desired == 5
+
+
+entries = st.lists(st.tuples(st.integers(0, 900), st.integers(0, 9)), max_size=20)
+
+
+@given(entries, entries, st.integers(1, 900).map(seconds))
+def test_a_window_reaches_as_far_as_it_says(
+    before_pause: list[tuple[int, int]], watched: list[tuple[int, int]], window: timedelta
+) -> None:
+    """What is found by bisection is what a look at every entry finds."""
+    older = [replace(entry, before_pause=True) for entry in history(*((900 + age, want) for age, want in before_pause))]
+    told = sorted([*older, *history(*watched, (30, 1))], key=lambda entry: entry.at)
+    kept = remember(told, Recommendation(NOW, 4), window)
+    inside = [entry for entry in told if NOW - entry.at < window]
+    outside = [entry for entry in told if NOW - entry.at >= window and not entry.before_pause]
+    assert kept == (*outside[-1:], *inside, Recommendation(NOW, 4))
+    peak = max(entry.desired for entry in kept if NOW - entry.at <= window)
+    assert stay_near_peak(Proposal(99, 0), kept, NOW, [RateLimit(nodes=1, per=window)]).desired == max(0, peak - 1)
 
 
 def test_the_history_keeps_the_window_and_what_proves_it() -> None:
