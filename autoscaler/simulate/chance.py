@@ -27,8 +27,6 @@ class Chance:
         self._agenda: list[tuple[float, str, str, int]] = []
         self._silent: set[str] = set()  # whose heartbeats stop now and then
         for name, kind in sorted(spec.types.items()):
-            if kind.stock is not None:
-                world.stock[name] = kind.stock
             if kind.stock_outs:
                 self._begin("stock_out", name, 0, 0.0, kind.stock_outs)
 

@@ -16,6 +16,7 @@ def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
     for endpoint in policy.endpoints:
         world.add_slots(endpoint.backend, room, policy.slots)
     world.template_type = next(iter(spec.types), world.template_type)
+    world.stock = {name: kind.stock for name, kind in spec.types.items() if kind.stock is not None}
     launched, world.now = world.now, world.now - timedelta(days=1)
     for number in range(1, nodes + 1):
         node = _node(number, policy, world)
@@ -28,6 +29,7 @@ def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
 
 
 def _node(number: int, policy: Policy, world: World) -> SimulatedNode:
-    kind = next(iter(policy.launch.types), world.template_type)
+    types = policy.launch.types or (world.template_type,)
+    kind = next((name for name in types if world.left(name) > 0), types[0])
     subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
     return world.add_node(policy.group, subnet=subnet, instance_type=kind)

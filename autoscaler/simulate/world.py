@@ -155,7 +155,7 @@ class World:
         pools = [self.capacity, self.spot_capacity] if action.spec.spot else [self.capacity]
         limited = [pool for pool in pools if action.subnet in pool]
         kind = action.spec.instance_type or self.template_type
-        count = min([action.count, self._left(kind), *(pool[action.subnet] for pool in limited)])
+        count = min([action.count, self.left(kind), *(pool[action.subnet] for pool in limited)])
         if count <= 0:
             raise StockOut(f"no capacity for {kind} in {action.subnet}")
         for pool in limited:
@@ -180,7 +180,7 @@ class World:
         subnet = node.instance.subnet
         if node.instance.state is not InstanceState.STOPPED:
             return
-        if min(self.capacity.get(subnet, 1), self._left(node.instance.instance_type)) < 1:
+        if min(self.capacity.get(subnet, 1), self.left(node.instance.instance_type)) < 1:
             raise StockOut(f"no capacity in {subnet}")
         if subnet in self.capacity:
             self.capacity[subnet] -= 1
@@ -198,7 +198,7 @@ class World:
         node.instance = replace(node.instance, state=InstanceState.STOPPED)
         node.publishers, node.answers = 0, False
 
-    def _left(self, instance_type: str) -> int:
+    def left(self, instance_type: str) -> int:
         """Count how many more of a type EC2 has."""
         if instance_type in self.sold_out:
             return 0

@@ -76,6 +76,11 @@ def test_a_type_has_so_many_at_once_and_the_next_one_has_the_rest() -> None:
     assert len(launch(stage, "a", 4)) == 1
 
 
+def test_the_trace_begins_with_what_ec2_has() -> None:
+    stage = staged(world({"a": {"stock": 2}}), by=rules(bounds={"min": 3, "max": 20}))
+    assert kinds(stage) == ["a", "a", "b"]
+
+
 def test_a_policy_launches_the_next_type_when_the_first_is_out_of_stock() -> None:
     people = Told([(90, 0, 3000, False), (250, 300, 2000, False)])
     stage = staged(world({"a": {"stock": 2}}), people)
