@@ -48,6 +48,10 @@ MEANINGS = {
     ),
     "sessions": ("Sessions", "Who came: visits of viewers and publishers, retries not counted."),
     "node_hours": ("Node-hours", "What is paid for: each node from its launch to its end, booting and draining too."),
+    "stopped_hours": (
+        "Hours asleep",
+        "Of stopped nodes of the warm pool. They cost their disks, and are no node-hours.",
+    ),
     "oracle_node_hours": (
         "Oracle's node-hours",
         "The fewest that would have served the same people with hindsight, boots included. No real plan reaches it.",

@@ -13,6 +13,7 @@ class Measures:
 
     `oracle_node_hours`: the fewest that would have served the same people, boot time included, with hindsight;
     `over_provisioned_ratio`: `node_hours` of that, larger and smaller types counted by what they carry.
+    `stopped_hours`: of the warm pool's sleeping nodes, which are no node-hours and pay for their disks.
     `slo_minutes_breached`: time in which anybody was refused, or a node was beyond AMS's limit.
     `viewer_minutes_disrupted`: viewers that we cut, times what they needed to come back.
     `lost_sessions`: who lost a node or a connection by no doing of ours.
@@ -24,6 +25,7 @@ class Measures:
     cycles: int
     sessions: int
     node_hours: float
+    stopped_hours: float
     cost: float
     oracle_node_hours: float
     over_provisioned_ratio: float
@@ -56,6 +58,7 @@ def measure(played: Played, policy: str, trace: str, seed: int, wall_s: float) -
         cycles=played.cycles,
         sessions=totals.sessions,
         node_hours=round(node_hours, 3),
+        stopped_hours=round(totals.stopped_seconds / 3600, 3),
         cost=round(totals.cost, 2),
         oracle_node_hours=round(oracle, 3),
         over_provisioned_ratio=round(totals.usual_seconds / 3600 / oracle, 3) if oracle else 0.0,

@@ -63,6 +63,7 @@ class Totals:
 
     node_seconds: float = 0.0
     usual_seconds: float = 0.0
+    stopped_seconds: float = 0.0
     cost: float = 0.0
     sessions: int = 0
     rejected_sessions: int = 0
@@ -249,6 +250,7 @@ class _Referee:
         totals.breached_s += self._step_s if rejected or cluster.overloaded else 0.0
         totals.node_seconds += nodes * self._step_s
         totals.usual_seconds += cluster.carrying(nodes) * self._step_s
+        totals.stopped_seconds += (len(cluster.world.nodes) - nodes) * self._step_s
         totals.cost += cluster.price * self._step_s / 3600
         totals.max_nodes = max(totals.max_nodes, nodes)
         totals.min_nodes = nodes if totals.min_nodes is None else min(totals.min_nodes, nodes)

@@ -15,7 +15,16 @@ WORSE_WHEN_MORE = (
 )
 """Less is better, whom it hurts before what it costs."""
 
-NEITHER = ("scale_outs", "scale_ins", "max_nodes", "min_nodes", "oracle_node_hours", "sessions", "cycles")
+NEITHER = (
+    "scale_outs",
+    "scale_ins",
+    "max_nodes",
+    "min_nodes",
+    "stopped_hours",
+    "oracle_node_hours",
+    "sessions",
+    "cycles",
+)
 """More is neither better nor worse by itself."""
 
 MEASURES = WORSE_WHEN_MORE + NEITHER

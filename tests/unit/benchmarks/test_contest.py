@@ -198,9 +198,10 @@ def test_everybody_plays_the_shipped_traces(contestant: str) -> None:
 
 
 ALIKE = Measures(
-    policy="", trace="", seed=1, cycles=1, sessions=0, node_hours=12.0, cost=0.0, oracle_node_hours=10.0,
-    over_provisioned_ratio=1.2, rejected_sessions=5, slo_minutes_breached=1.0, viewer_minutes_disrupted=0.0,
-    publishers_cut=0, lost_sessions=0, scale_outs=0, scale_ins=0, flaps=0, max_nodes=2, min_nodes=2, wall_s=0.0, digest="",
+    policy="", trace="", seed=1, cycles=1, sessions=0, node_hours=12.0, stopped_hours=0.0, cost=0.0,
+    oracle_node_hours=10.0, over_provisioned_ratio=1.2, rejected_sessions=5, slo_minutes_breached=1.0,
+    viewer_minutes_disrupted=0.0, publishers_cut=0, lost_sessions=0, scale_outs=0, scale_ins=0, flaps=0,
+    max_nodes=2, min_nodes=2, wall_s=0.0, digest="",
 )  # fmt: skip
 
 

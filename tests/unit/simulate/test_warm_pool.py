@@ -11,6 +11,7 @@ from autoscaler.model.snapshot import InstanceState
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
 from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.measures import measure
 from autoscaler.simulate.run import Played, Stage, play, set_stage
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
@@ -68,10 +69,10 @@ def test_the_pool_is_full_when_the_trace_begins(stopped: int, most: int, found: 
 
 
 def test_who_sleeps_costs_its_disk_and_is_no_node_hour() -> None:
-    totals = played(rules(4), Told([])).totals
-    assert totals.node_seconds == 2 * 3600
-    assert totals.cost == pytest.approx(2 * 2 + 4 * 0.25)
-    assert totals.max_nodes == 2
+    found = measure(played(rules(4), Told([])), "edge", "told", 1, wall_s=1.0)
+    assert (found.node_hours, found.stopped_hours, found.over_provisioned_ratio) == (2, 4, 1)
+    assert found.cost == pytest.approx(2 * 2 + 4 * 0.25)
+    assert found.max_nodes == 2
 
 
 @pytest.mark.parametrize(("stopped", "after_s"), [(0, 90), (1, 30)])
