@@ -39,6 +39,14 @@ def test_a_node_half_in_a_slot_keeps_it() -> None:
     assert (half.of, half.free, half.gone) == ({"10.0.0.1": "slot1"}, (), {})
 
 
+def test_a_slot_that_serves_two_is_of_both_until_they_are_gone() -> None:
+    apart = proxy("lb1", server(1)), proxy("lb2", replace(server(2), name="slot1"))
+    both = map_slots(view(snapshot(node(1), node(2), proxies=apart)))
+    assert (both.of, both.free, both.gone) == ({"10.0.0.1": "slot1", "10.0.0.2": "slot1"}, (), {})
+    one = map_slots(view(snapshot(node(2), proxies=(proxy("lb1", server(1, ServerStatus.DOWN)), apart[1]))))
+    assert (one.of, one.free, one.gone) == ({"10.0.0.2": "slot1"}, (), {"slot1": "10.0.0.1"})
+
+
 def test_a_prefix_with_special_characters_is_taken_literally() -> None:
     odd = replace(free_slot(1), name="s.t1"), replace(free_slot(1), name="sxt1")
     assert map_slots(view(snapshot(proxies=(proxy("lb1", *odd),)), policy(slots="s.t"))).free == ("s.t1",)
