@@ -28,7 +28,9 @@ class SessionCounts:
         for place in self._rated:
             told.get(place, {})["rate"] = 0
         for place in places:
-            told.setdefault(place, {"requests": 0, "rate": 0})["requests"] += 1
+            if place not in told:
+                told[place] = {"requests": 0, "rate": 0}
+            told[place]["requests"] += 1
         came, self._due = divmod(self._due + (len(places) if number else 0), self.step_s)
         self._rated = list(places[len(places) - int(came) :])
         for place in self._rated:
