@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from autoscaler.adapters import dask_cluster
 from autoscaler.cli.app import app
 from autoscaler.model.errors import ConfigurationError, ObservationError
+from autoscaler.simulate.compare.job import Job
 from autoscaler.simulate.tune import parcel
 from tests.support.policy_text import QUIET
 
@@ -81,6 +82,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("edge.yaml").write_text(QUIET)
     Path("rush.csv").write_text(LEVELS)
+    parcel.program.cache_clear()  # workers begin now, and somebody may have edited the program since the last test
+    parcel._compressed.cache_clear()
     return tmp_path
 
 
@@ -100,22 +103,31 @@ def tuned(*arguments: str) -> str:
 def test_two_workers_find_the_same_byte_for_byte_though_one_dies(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tuned(*WIDE, "--jobs", "1")
     mortal, _ = dask.worker(), dask.worker()
-    packed: list[object] = []
-    pack = parcel.pack
+    left = [12]
 
-    def deadly(job: object) -> object:
-        packed.append(job)
-        if len(packed) == 12:  # in the middle of the second batch
+    def count() -> None:
+        left[0] -= 1
+        if not left[0]:  # in the middle of the second batch
             mortal.kill()
-        return pack(job)  # type: ignore[arg-type]  # a job
 
-    monkeypatch.setattr("autoscaler.cli.tune.pack", deadly)
+    before_packing(monkeypatch, count)
     assert tuned(*WIDE, "--cluster", dask.address) == here
-    assert len(packed) > 12
     assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
 
 
-def test_a_cluster_that_ends_or_is_not_ours_is_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+def before_packing(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen just before a simulation is sent out."""
+    pack = parcel.pack
+
+    def packed(job: Job) -> parcel.Parcel:
+        act()
+        return pack(job)
+
+    monkeypatch.setattr("autoscaler.cli.tune.pack", packed)
+
+
+def test_a_cluster_of_no_use_is_said_in_a_line(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without workers, with workers of another release, with a broken trace, and when its scheduler goes away."""
     with monkeypatch.context() as hasty:
         hasty.setattr(dask_cluster, "_LOOK_S", 0.2)
         hasty.setattr(dask_cluster, "ALONE_S", 0.5)
@@ -128,37 +140,18 @@ def test_a_cluster_that_ends_or_is_not_ours_is_said(dask: Dask, monkeypatch: pyt
         other.setattr(parcel, "program", lambda: "another release")
         with pytest.raises(ConfigurationError, match=r"^--cluster: other-version a worker has another version"):
             tuned(*NARROW, "--cluster", dask.address)
-    dask.scheduler.kill()
-    dask.scheduler.wait()
-    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 2.0)
-    with pytest.raises(ObservationError, match=r"^cluster: no Dask scheduler answers at tcp://.* in 2 s$"):
-        tuned(*NARROW, "--cluster", dask.address)
-
-
-def test_a_scheduler_that_dies_in_the_middle_is_said(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
-    dask.worker()
-    pack = parcel.pack
-
-    def deadly(job: object) -> object:
-        dask.scheduler.kill()
-        return pack(job)  # type: ignore[arg-type]  # a job
-
-    monkeypatch.setattr("autoscaler.cli.tune.pack", deadly)
+    with monkeypatch.context() as spoilt:
+        parcel._compressed.cache_clear()
+        broken = "time,viewers,publishers\nsoon,1,1\n1m,1,1\n"
+        before_packing(spoilt, lambda: Path("rush.csv").write_text(broken))
+        with pytest.raises(ConfigurationError, match=r"rush\.csv:2:1: value"):
+            tuned(*NARROW, "--cluster", dask.address)
+    Path("rush.csv").write_text(LEVELS)
+    before_packing(monkeypatch, dask.scheduler.kill)
     with pytest.raises(ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* went away$"):
         tuned(*NARROW, "--cluster", dask.address)
-
-
-def test_what_is_wrong_with_a_trace_comes_back_from_a_worker(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
-    dask.worker()
-    pack = parcel.pack
-
-    def spoilt(job: object) -> object:
-        Path("rush.csv").write_text("time,viewers,publishers\nsoon,1,1\n1m,1,1\n")
-        return pack(job)  # type: ignore[arg-type]  # a job
-
-    monkeypatch.setattr("autoscaler.cli.tune.pack", spoilt)
-    parcel._compressed.cache_clear()
-    with pytest.raises(ConfigurationError, match=r"rush\.csv:2:1: value"):
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1.0)
+    with pytest.raises(ObservationError, match=r"^cluster: no Dask scheduler answers at tcp://.* in 1 s$"):
         tuned(*NARROW, "--cluster", dask.address)
 
 
