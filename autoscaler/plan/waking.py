@@ -19,10 +19,10 @@ WAKE_RETRY = timedelta(minutes=3)
 
 def unanswered_wakes(decision: Decision, view: View) -> Iterator[Wake]:
     """Repeat what was asked for before a crash, and never answered: whoever was started then is not started twice."""
-    for node in view.snapshot.nodes:
-        wake = view.memory.wakes.get(node.instance_id)
+    asked = {key for key, wake in view.memory.wakes.items() if not wake.answered}
+    for node in view.snapshot.nodes if asked else ():
         on_its_way = decision.phases[node.instance_id] is Phase.PENDING
-        if wake and not wake.answered and on_its_way and node.instance.state is InstanceState.STOPPED:
+        if node.instance_id in asked and on_its_way and node.instance.state is InstanceState.STOPPED:
             yield _wake(node, view, why="wake_unanswered")
 
 
