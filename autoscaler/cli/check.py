@@ -1,4 +1,4 @@
-"""Every problem of every file of one run: policies, the tests beside them, settings, traces and worlds."""
+"""Every problem of every file of one run: policies, the tests beside them, settings, traces, worlds and searches."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from autoscaler.policy.document import check as check_record
 from autoscaler.policy.document import parse
 from autoscaler.policy.lint.run import lint
 from autoscaler.policy.load import read_policies
+from autoscaler.policy.record import Record
 from autoscaler.policy.schema import Policy
 from autoscaler.review.cases import look_at_suite, unrolled
 from autoscaler.runtime import settings_lint
@@ -24,6 +25,7 @@ from autoscaler.runtime.settings import DEFAULT_PATH, Settings, examine, unsteer
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.load import CSV, load_traffic, read_generator
 from autoscaler.simulate.traffic.schema import Generator
+from autoscaler.simulate.tune.request import SearchFile
 
 _KEY = re.compile(r"^([a-z0-9_]+):", re.MULTILINE)
 _ELSEWHERE = frozenset({"unset-variable", "unreadable", "no-socket", "no-nodes"})
@@ -38,6 +40,7 @@ class Kind(StrEnum):
     SETTINGS = "settings files"
     TRACE = "traces"
     WORLD = "world files"
+    SEARCH = "search files"
 
 
 @dataclass(slots=True)
@@ -71,7 +74,8 @@ def check(paths: Sequence[Path], environment: Mapping[str, str]) -> Checked:
                 first += error.problems
     kinds = {file: kind_of(Path(file), text) for file, text in texts.items()}
     found = [*_policies(texts, kinds), *_tests(texts, kinds), *_all_settings(texts, kinds, environment)]
-    found += [*_traces(texts, kinds), *_worlds(texts, kinds)]
+    found += [*_traces(texts, kinds), *_records(Kind.WORLD, WorldSpec, texts, kinds)]
+    found += _records(Kind.SEARCH, SearchFile, texts, kinds)
     order = {file: number for number, file in enumerate(texts)}
     last = len(order)
     found.sort(key=lambda problem: (order.get(problem.file, last), problem.file, problem.line, problem.column))
@@ -87,7 +91,7 @@ def kind_of(file: Path, text: str) -> Kind:
     keys = set(_KEY.findall(text))
     counts = {kind: len(keys & own) for kind, own in _OWN.items()}
     of_settings, of_policy = counts[Kind.SETTINGS], counts[Kind.POLICY]
-    for kind in (Kind.TRACE, Kind.WORLD):
+    for kind in (Kind.TRACE, Kind.WORLD, Kind.SEARCH):
         if counts[kind] > max(count for other, count in counts.items() if other is not kind):
             return kind
     if of_settings == of_policy:
@@ -100,6 +104,7 @@ _MODELS: Mapping[Kind, type[BaseModel]] = {
     Kind.POLICY: Policy,
     Kind.TRACE: Generator,
     Kind.WORLD: WorldSpec,
+    Kind.SEARCH: SearchFile,
 }
 _OWN = {
     kind: frozenset(model.model_fields).difference(*(m.model_fields for k, m in _MODELS.items() if k is not kind))
@@ -140,11 +145,12 @@ def _traces(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem
     return found
 
 
-def _worlds(texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]:
+def _records(kind: Kind, model: type[Record], texts: Mapping[str, str], kinds: Mapping[str, Kind]) -> list[Problem]:
+    """Check files that are right when they are right by themselves."""
     found: list[Problem] = []
-    for file, text in _of(Kind.WORLD, texts, kinds).items():
+    for file, text in _of(kind, texts, kinds).items():
         try:
-            check_record(WorldSpec, parse(text, file))
+            check_record(model, parse(text, file))
         except ConfigurationError as error:
             found += error.problems
     return found

@@ -17,6 +17,7 @@ from autoscaler.review.scenario import PolicyTests
 from autoscaler.runtime.settings import Settings
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.schema import Generator
+from autoscaler.simulate.tune.request import SearchFile
 
 
 class Kind(StrEnum):
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     TEST = "test"
     TRACE = "trace"
     WORLD = "world"
+    SEARCH = "search"
 
 
 MODELS: Mapping[Kind, type[BaseModel]] = {
@@ -35,6 +37,7 @@ MODELS: Mapping[Kind, type[BaseModel]] = {
     Kind.TEST: PolicyTests,
     Kind.TRACE: Generator,
     Kind.WORLD: WorldSpec,
+    Kind.SEARCH: SearchFile,
 }
 _NUMBER = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _WORDS = {"number": _NUMBER, "integer": _NUMBER, "array": {"minLength": "minItems", "maxLength": "maxItems"}}

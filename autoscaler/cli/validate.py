@@ -25,13 +25,13 @@ class Format(StrEnum):
 
 def validate(
     paths: Annotated[
-        list[Path], typer.Argument(help="Policies, tests, settings, traces and worlds, or folders of them.")
+        list[Path], typer.Argument(help="Policies, tests, settings, traces, worlds and searches, or folders.")
     ],
     form: Annotated[Format, typer.Option("--format", help="text, json, or github annotations.")] = Format.TEXT,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for warnings, too.")] = False,
 ) -> None:
-    """Check policies, tests, settings, traces and worlds. Exits 1 when any is wrong; what is unwise is a warning."""
+    """Check policies and all files beside them. Exits 1 when any is wrong; what is unwise is a warning."""
     checked = check(paths, os.environ)
     problems = checked.problems
     errors = any(problem.severity is Severity.ERROR for problem in problems)

@@ -51,7 +51,7 @@ def test_every_shipped_file_fits(file: Path) -> None:
     assert problems(kind, parse(read(file), file.name).root) == []
 
 
-@pytest.mark.parametrize("kind", ["policy", "settings", "trace", "world"])
+@pytest.mark.parametrize("kind", ["policy", "settings", "trace", "world", "search"])
 def test_every_documented_file_fits(kind: str) -> None:
     documented = [block for block in blocks("yaml") if block.info[1:] == (kind,)]
     assert documented

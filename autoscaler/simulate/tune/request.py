@@ -26,11 +26,21 @@ def _range(value: object) -> object:
     raise PydanticCustomError("vary", "is neither a range, 90..150, nor a list of choices")
 
 
+Wish = Annotated[
+    str,
+    BeforeValidator(
+        _range,
+        json_schema_input_type=Annotated[str, Field(examples=["90..150", "0%..20%"])] | list[str | int | float | bool],
+    ),
+]
+"""A range or choices, as `--vary` has them."""
+
+
 class SearchFile(Record):
-    """`--search FILE`: what is searched, kept beside the policy. Options of the command come before it."""
+    """`--search FILE`: what is searched, and for what. Options of the command come before it."""
 
     version: Literal[1] = Field(description="of this format")
-    vary: dict[str, Annotated[str, BeforeValidator(_range)]] = Field(
+    vary: dict[str, Wish] = Field(
         min_length=1, max_length=100, description="ranges or choices, by their paths in the policy"
     )
     minimise: Annotated[tuple[str, ...], FromList] = Field(default=(), description="measures, as `--minimise`")

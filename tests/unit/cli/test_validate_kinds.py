@@ -63,6 +63,7 @@ def lines(folder: Path, *options: str, **texts: str) -> tuple[int, list[str]]:
         ("edge.csv", QUIET, Kind.TRACE),
         ("world.yaml", "types: {}\nversion: 1\n", Kind.WORLD),
         ("autoscaler.yaml", "boot: [", Kind.WORLD),
+        ("s.yaml", "version: 1\nvary: {a: 1..2}\n", Kind.SEARCH),
         ("edge.yaml", f"types: 1\n{QUIET}", Kind.POLICY),
         ("edge.yaml", TESTS, Kind.POLICY),  # the daemon would take it for one
     ],
@@ -89,6 +90,16 @@ def test_a_world_is_checked_like_any_other_file(tmp_path: Path) -> None:
         "rough.yaml:2:28: less-than-equal types.a.weight: is above 256",
         "rough.yaml:3:1: world refuse_cpu: an idle node refuses everybody: refuse_cpu needs to be above idle_cpu",
         "rough.yaml:4:1: boot boot: needs 0s < median <= p95",
+    ]
+
+
+def test_a_search_is_checked_like_any_other_file(tmp_path: Path) -> None:
+    assert lines(tmp_path, search="version: 1\nvary: {bounds.min: 2..4}\n") == (0, ["1 search files are valid"])
+    code, told = lines(tmp_path, search="version: 1\nvary:\n  bounds.min: 2\nlimit: []\n")
+    assert code == 1
+    assert told == [
+        "search.yaml:3:3: vary vary.bounds.min: is neither a range, 90..150, nor a list of choices",
+        "search.yaml:4:1: unknown-key unknown key 'limit' (did you mean 'limits'?)",
     ]
 
 
