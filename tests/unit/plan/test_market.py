@@ -83,6 +83,11 @@ def test_launches_that_are_not_listed_yet_count() -> None:
     assert counts(bought(rules("50%"), 8, node(1), launches=records)) == (2, 2)
 
 
+def test_what_is_launched_for_the_warm_pool_is_no_part_of_the_share() -> None:
+    fills = LaunchRecord("t", "subnet-a", "big", 4, NOW, ("i-5", "i-6", "i-7", "i-8"), pool=True)
+    assert counts(bought(rules("50%"), 4, node(1), launches=(fills,))) == counts(bought(rules("50%"), 4, node(1)))
+
+
 def test_nodes_that_leave_count_no_more_unless_they_are_taken_back() -> None:
     leaving = node(2, spot=True, status=ServerStatus.DOWN)  # cannot be taken back
     assert counts(bought(rules("50%"), 4, node(1), leaving, drains={"i-2": DrainRecord(NOW)})) == (1, 2)

@@ -140,7 +140,7 @@ def test_a_pool_never_holds_what_max_would_not_let_start() -> None:
     full = pooled(bounds={"min": 1, "max": 2})
     assert filled(made(asleep(2), memory=remembered(1, pool=(2,)), rules=full)) == 0
     assert filled(made(memory=remembered(1), rules=full)) == 1
-    leaving = [drained(number, sessions=1) for number in (2, 3)]  # which is all that max and the surge allow
+    leaving = [drained(number, sessions=1, spot=True) for number in (2, 3)]  # all that max and the surge allow
     memory = remembered(1, 2, 3, drains=dict.fromkeys(("i-2", "i-3"), EMPTY))
     steps = made(*leaving, memory=memory, rules=full)
     assert (filled(steps), steps.refusals) == (0, ())
@@ -386,6 +386,15 @@ def test_sleepers_count_against_max() -> None:
     decision, after = decide(shot, pooled(), remembered(1, pool=(2, 3)))
     guarded = guard(Plan(decision, (Launch(count=20, **about),)), view(shot, pooled(), after))
     assert [action.count for action in guarded.actions if isinstance(action, Launch)] == [8]
+
+
+def test_what_was_launched_for_the_pool_counts_against_max_before_it_is_listed() -> None:
+    about: dict[str, Any] = {"group": "edge", "spec": pooled().launch, "subnet": "subnet-a", "token": "t", "why": "w"}
+    promised = LaunchRecord("u", "subnet-a", "", 3, NOW, pool=True)
+    shot = snapshot(node(1))
+    decision, after = decide(shot, pooled(), remembered(1, launches=(promised,)))
+    guarded = guard(Plan(decision, (Launch(count=20, **about),)), view(shot, pooled(), after))
+    assert [action.count for action in guarded.actions if isinstance(action, Launch)] == [7]
 
 
 def test_who_is_woken_is_not_stopped_as_well() -> None:
