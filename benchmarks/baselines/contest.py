@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoscaler.policy.launch import WarmPoolRules
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Bounds, Headroom, Policy
 from autoscaler.simulate.excerpt import part
@@ -104,8 +105,9 @@ def enter(contestant: str, policy: Policy, traffic: Traffic) -> tuple[Stage, Ste
 
 
 def standing(policy: Policy, traffic: Traffic, nodes: int) -> Stage:
-    """Build the world with exactly so many nodes in service, whatever the policy would have."""
-    asks_nothing = {"bounds": Bounds(min=nodes, max=MOST), "scale": (), "headroom": Headroom()}
+    """Build the world with exactly so many nodes in service and none asleep, whatever the policy would have."""
+    launch = policy.launch.model_copy(update={"warm_pool": WarmPoolRules()})
+    asks_nothing = {"bounds": Bounds(min=nodes, max=MOST), "scale": (), "headroom": Headroom(), "launch": launch}
     return replace(set_stage(policy.model_copy(update=asks_nothing), traffic, WORLD, SEED, STEP), policy=policy)
 
 

@@ -60,8 +60,8 @@ def test_people_read_a_table_a_world_and_a_diff(learn: Learn, file: Path) -> Non
     assert "180 cycles, " in out
     assert "haproxy.server.sessions:edge_backend_http" in out
     assert "left out: " in out
-    assert "\n-  - target_tracking: {signal: sessions, target_per_node: 110}    # about what" in out
-    assert "scale[2].target_tracking.target_per_node: 110 -> " in out
+    assert "\n-  - target_tracking: {signal: sessions, target_per_node: 145, tolerance: 5%}    # of about 158" in out
+    assert "scale[2].target_tracking.target_per_node: 145 -> " in out
     assert "types-unknown: what c6i.xlarge, c5.xlarge carry is not known" in out
 
 
@@ -74,7 +74,7 @@ def test_scripts_read_one_document(learn: Learn, file: Path) -> None:
     assert kind["viewers"]["alone"]["value"] == pytest.approx(45 / 70 * 160, rel=0.01)
     (suggestion,) = group["suggestions"]
     assert suggestion["path"] == "scale[2].target_tracking.target_per_node"
-    assert suggestion["before"] == 110
+    assert suggestion["before"] == 145
     assert f"target_per_node: {suggestion['after']}" in group["diff"]
     assert json.loads(learn(file, "--json")[1])["groups"][0]["suggestions"] is None
 
@@ -84,10 +84,10 @@ def test_a_pull_request_gets_markdown(learn: Learn, file: Path) -> None:
     assert code == 0
     assert out.startswith("## Capacity of `edge`, learnt from recordings\n\n| type | c7i.xlarge |\n|---|---|\n")
     assert "```diff\n--- a/" in out
-    assert "\n- `scale[2].target_tracking.target_per_node: 110 -> " in out
+    assert "\n- `scale[2].target_tracking.target_per_node: 145 -> " in out
     right = json.loads(learn(file, "--json", "--policy", EDGE)[1])["groups"][0]["suggestions"][0]["after"]
     mended = file.with_name("edge.yaml")
-    mended.write_text(read(EDGE).replace("target_per_node: 110", f"target_per_node: {right}"))
+    mended.write_text(read(EDGE).replace("target_per_node: 145", f"target_per_node: {right}"))
     assert (
         "Nothing in the policy is to be changed for it." in learn(file, "--policy", mended, "--format", "markdown")[1]
     )

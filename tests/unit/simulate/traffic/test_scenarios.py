@@ -22,7 +22,7 @@ PINNED = {
     "slow-drain-tail": "f822b7c6ca9c1653",
     "webinar-cliff": "20be766fd74fcbe0",
     "weekend": "decda13ed3cb99a3",
-    "zero-to-2000": "8deb0d9ffc98daf5",
+    "zero-to-2000": "f2d0790a45b28aee",
 }
 SHORT = "90m"
 
@@ -103,5 +103,7 @@ def test_reconnect_storm() -> None:
 
 
 def test_zero_to_2000() -> None:
-    assert viewers("zero-to-2000", 9.9, 10, 15).tolist() == [0, 2000, 2000]
+    before, rising, there_at_last, later = viewers("zero-to-2000", 9.9, 11.5, 13, 15)
+    assert (before, there_at_last, later) == (0, 2000, 2000)
+    assert 500 < rising < 1000
     assert there(sessions("zero-to-2000"), np.array([0.0, 600.0]), publisher=True).tolist() == [1, 1]
