@@ -34,6 +34,11 @@ class Servers(dict[Place, Server]):
         self.version += 1
         super().__setitem__(place, server)
 
+    def __delitem__(self, place: Place) -> None:
+        """Take a server away."""
+        self.version += 1
+        super().__delitem__(place)
+
     def count(self, place: Place, sessions: int) -> None:
         """Set how many sessions a server has."""
         server = self[place]

@@ -74,7 +74,8 @@ def empty(stage: Stage, backend: str = OTHER) -> None:
 
 
 def gone(stage: Stage) -> None:
-    stage.world.servers = {key: server for key, server in stage.world.servers.items() if server.backend != OTHER}
+    for place in [place for place in stage.world.servers if place[1] == OTHER]:
+        del stage.world.servers[place]
 
 
 def only_in_an_old_worker(stage: Stage) -> None:
