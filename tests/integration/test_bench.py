@@ -27,7 +27,7 @@ FIGURES = {
     "observe", "decide_plan_p99", "haproxy_admit", "mongo_heartbeats", "mongo_streams", "journal_cycle",
     "memory_load_and_save", "policies_load", "decide_rules", "daemon_core", "daemon_memory",
     "simulate_month", "simulate_large", "simulate_memory", "compare_two",
-    "edge_node_hours", "edge_rejected", "edge_harm", "origin_node_hours", "origin_rejected", "origin_harm",
+    "node_hours", "edge_rejected", "edge_harm", "origin_rejected", "origin_harm",
 }  # fmt: skip
 NOTHING = {"edge_rejected", "edge_harm", "origin_rejected", "origin_harm"}
 """What a few minutes of each trace are too short for."""
@@ -77,6 +77,7 @@ def test_an_unknown_name_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
         "mongo_observe",
         "policies",
         "daemon",
+        "simulation",
         "baselines",
     }
 
