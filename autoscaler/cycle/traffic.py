@@ -28,7 +28,7 @@ def add_traffic(policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSna
     signals = {signal.key_of_latest: signal for signal in policy.signals.values() if signal.figure}
     if not signals:
         return shot
-    ips = {node.instance.ip for node in shot.nodes}
+    ips = {node.instance.ip for node in shot.nodes} if any(signal.per_node for signal in signals.values()) else set()
     proxies = tuple(_without_strangers(proxy, ips) for proxy in shot.proxies)
     shot = replace(shot, proxies=proxies)
     table = _Table(policy, memory, shot)
@@ -37,6 +37,7 @@ def add_traffic(policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSna
 
 
 def _without_strangers(proxy: Proxy, ips: set[str]) -> Proxy:
+    """Keep the lines of whole backends, and of the servers at these addresses."""
     traffic = tuple(
         replace(one, lines=tuple(line for line in one.lines if not line.server or line.ip in ips))
         for one in proxy.traffic

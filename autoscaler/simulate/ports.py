@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +36,9 @@ from autoscaler.model.snapshot import (
     total_of,
 )
 from autoscaler.simulate.world import World
+
+_COUNTED = (*COUNTERS, "requests", "rate")
+"""What HAProxy tells from the first moment on."""
 
 
 @dataclass(frozen=True)
@@ -165,20 +167,24 @@ class SimulatedProxyStats:
 
     def _lines(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
         """Yield each server's line, and each backend's, which adds up what its servers count."""
-        sums: dict[str, Counter[str]] = {}
+        untouched = {figure: 0 for figure in _COUNTED if figure in figures}
+        counts = [figure for figure in ("sessions", "queued") if figure in figures]
+        sums: dict[str, dict[str, int]] = {}
         for server in servers:
-            told = self._told(server.backend, server.name, {"sessions": server.sessions, "queued": server.queued})
-            sums.setdefault(server.backend, Counter()).update(told)
-            known = {figure: told[figure] for figure in figures & told.keys()}
+            known = untouched | self._told(server.backend, server.name, figures)
+            for figure in counts:
+                known.setdefault(figure, getattr(server, figure))
+            total = sums.setdefault(server.backend, {})
+            for figure, value in known.items():
+                if figure not in MEANS:
+                    total[figure] = total.get(figure, 0) + value
             yield Line(server.backend, server.name, server.ip, server.port, known)
         for backend, total in sums.items():
-            told = {figure: value for figure, value in total.items() if figure not in MEANS}
-            told |= self.world.traffic.get((self.balancer, backend, ""), {})
-            yield Line(backend, "", "", 0, {figure: told[figure] for figure in figures & told.keys()})
+            yield Line(backend, "", "", 0, total | self._told(backend, "", figures))
 
-    def _told(self, backend: str, server: str, counts: dict[str, int]) -> dict[str, int]:
-        untouched = dict.fromkeys((*COUNTERS, "requests", "rate"), 0)
-        return untouched | counts | self.world.traffic.get((self.balancer, backend, server), {})
+    def _told(self, backend: str, server: str, figures: frozenset[str]) -> dict[str, int]:
+        told = self.world.traffic.get((self.balancer, backend, server))
+        return {figure: value for figure, value in told.items() if figure in figures} if told else {}
 
 
 @dataclass(frozen=True)
