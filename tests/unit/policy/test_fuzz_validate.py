@@ -169,7 +169,7 @@ cases:
   - {name: three, given: {nodes: [{subnet: nope}], now: nope}, steps: [{after: 0s, signals: {nope: 2}}, {after: 5}]}
   - name: four
     given: {nodes: 1, held: nope}
-    table: {columns: [cpu, desired], rows: [[nope, 1], [1, nope], [1], [1, 1]]}
+    table: {columns: [cpu, desired], rows: [[nope, 1], [1, nope], [1], [1, 1], 5]}
 """
 
 
@@ -189,6 +189,7 @@ def test_what_is_wrong_with_the_policy_is_told_beside_what_is_wrong_alone() -> N
         (7, 46, "reading"),
         (7, 60, "count"),
         (7, 67, "table"),
+        (7, 80, "tuple-type"),
     ]
 
 
