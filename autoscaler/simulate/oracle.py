@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Oracle:
-    """Takes the need of one step after the other; `boot_steps` is what a boot takes."""
+    """Takes the need of one step after the other; `boot_steps` is what a boot takes.
+
+    `least` nodes are there at any time: a policy's `min` is a promise that one may die, which hindsight does not lift.
+    """
 
     step_s: float
     boot_steps: float
