@@ -38,8 +38,8 @@ class Match:
 
     @property
     def changed(self) -> bool:
-        """Whether any run came out otherwise."""
-        return [run.digest for run in self.base] != [run.digest for run in self.head]
+        """Whether any run came out otherwise. A digest alone does not tell: prices and sleeping nodes are not in it."""
+        return [_outcome(run) for run in self.base] != [_outcome(run) for run in self.head]
 
     @cached_property
     def delta(self) -> Mapping[str, Spread]:
@@ -121,6 +121,11 @@ def _match(plan: Plan, pair: Pair, trace: Path, folder: Path, played: Mapping[Jo
 def failures(gates: Sequence[Gate], matches: Sequence[Match]) -> list[Failure]:
     """Return every expression that holds, with what it holds on."""
     return [Failure(gate, match) for gate in gates for match in matches if gate.holds(match.values)]
+
+
+def _outcome(run: Measures) -> tuple[str | int | float, ...]:
+    row = run.plain()
+    return (run.digest, *(row[name] for name in MEASURES))
 
 
 def _means(runs: Sequence[Measures]) -> dict[str, float]:

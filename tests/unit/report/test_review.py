@@ -75,6 +75,17 @@ def test_a_single_seed_proves_nothing_in_either(form: Any) -> None:
 
 
 @pytest.mark.parametrize("form", [markdown, page])
+def test_runs_that_differ_in_money_only_have_come_out_otherwise(form: Any) -> None:
+    same, dearer = (
+        tuple(replace(run, cost=run.cost + more, digest="same", wall_s=more) for run in runs()) for more in (0, 9)
+    )
+    slower = tuple(replace(run, wall_s=9.0) for run in same)
+    for head, said in ((dearer, False), (slower, True)):
+        text = form(replace(review(), matches=[Match("edge", EVIL, same, head)]))
+        assert ("othing came out otherwise." in text) == said
+
+
+@pytest.mark.parametrize("form", [markdown, page])
 def test_what_means_the_same_is_a_line_in_both(form: Any) -> None:
     text = words(form(review(QUIET)))
     assert "Means the same on both sides: edge" in text
