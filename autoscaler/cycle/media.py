@@ -59,7 +59,7 @@ def add_media(senses: Senses, policy: Policy, memory: Memory, shot: FleetSnapsho
         found.append(_refusals(senses.refusals, nodes, shot.taken_at))
     samples = {source: of for made, _ in found for source, of in made.items()}
     gaps = tuple(gap for _, lacking in found for gap in lacking)
-    return replace(shot, samples={**shot.samples, **samples}, signal_gaps=(*shot.signal_gaps, *gaps))
+    return replace(shot, signal_gaps=(*shot.signal_gaps, *gaps)).with_samples(samples)
 
 
 def _resources(port: NodeResources | None, nodes: Iterable[Node], now: datetime) -> _Found:

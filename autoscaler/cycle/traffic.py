@@ -32,8 +32,7 @@ def add_traffic(policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSna
     proxies = tuple(_without_strangers(proxy, ips) for proxy in shot.proxies)
     shot = replace(shot, proxies=proxies)
     table = _Table(policy, memory, shot)
-    samples = {key: dict(table.samples(signal)) for key, signal in signals.items()}
-    return replace(shot, samples={**shot.samples, **{key: of for key, of in samples.items() if of}})
+    return shot.with_samples({key: dict(table.samples(signal)) for key, signal in signals.items()})
 
 
 def _without_strangers(proxy: Proxy, ips: set[str]) -> Proxy:

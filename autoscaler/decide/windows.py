@@ -25,7 +25,7 @@ def smooth(policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSnapshot
     """Return the snapshot with the means of the policy's signals that have a window, each under its signal's key."""
     view = View(shot, policy, memory)
     means = {key: _means(signal, _watched(signal, view), view) for key, signal in _windowed(policy).items()}
-    return replace(shot, samples={**shot.samples, **{key: of for key, of in means.items() if of}}) if means else shot
+    return shot.with_samples(means)
 
 
 def seen(view: View) -> Mapping[str, Window]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import ChainMap, Counter
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import cast
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.quick import quick
@@ -283,6 +284,15 @@ class FleetSnapshot:
                 places = {(line.balancer, line.backend) for line in node.servers if line.status is ServerStatus.UP}
                 up[node.instance.instance_id] = len(places)
         return up
+
+    def with_samples(self, found: Mapping[str, Mapping[str, Sample]]) -> FleetSnapshot:
+        """Return the snapshot with these samples, too, where there are any.
+
+        Those that it had stay as they are: columns that are laid out when somebody looks at them.
+        """
+        told = {key: column for key, column in found.items() if column}
+        before = cast("MutableMapping[str, Mapping[str, Sample]]", self.samples)  # which nobody writes to
+        return replace(self, samples=ChainMap(told, before)) if told else self
 
     def lacks(self, source: str) -> bool:
         """Whether the whole of `source` could not be read."""

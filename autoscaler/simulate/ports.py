@@ -171,14 +171,13 @@ class SimulatedProxyStats:
         counts = [figure for figure in ("sessions", "queued") if figure in figures]
         sums: dict[str, dict[str, int]] = {}
         for server in servers:
-            known = untouched | self._told(server.backend, server.name, figures)
-            for figure in counts:
-                known.setdefault(figure, getattr(server, figure))
-            total = sums.setdefault(server.backend, {})
-            for figure, value in known.items():
+            told: dict[str, int] = {name: getattr(server, name) for name in counts}
+            told |= self._told(server.backend, server.name, figures)
+            total = sums.setdefault(server.backend, untouched.copy())
+            for figure, value in told.items():
                 if figure not in MEANS:
                     total[figure] = total.get(figure, 0) + value
-            yield Line(server.backend, server.name, server.ip, server.port, known)
+            yield Line(server.backend, server.name, server.ip, server.port, untouched | told if told else untouched)
         for backend, total in sums.items():
             yield Line(backend, "", "", 0, total | self._told(backend, "", figures))
 
