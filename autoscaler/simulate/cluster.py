@@ -19,7 +19,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.simulate.balancer import Balancer
 from autoscaler.simulate.chance import Chance
 from autoscaler.simulate.counts import SessionCounts
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Share, Visit
 from autoscaler.simulate.life import Life, Size, size_of
 from autoscaler.simulate.sources import Sources
 from autoscaler.simulate.spec import WorldSpec
@@ -122,10 +122,14 @@ class Cluster:
             self._chance.interrupt(node.instance.instance_id, (self.world.now - self._begun).total_seconds())
 
     def disconnect(self, share: float) -> None:
-        """Cut off a share of the viewers of each node, as a broken network between them and us does; they come back."""
+        """Cut off a share of all viewers, on each node alike, as a broken network between them and us does.
+
+        They come back.
+        """
+        told = Share(share)
         for key, life in self.lives.items():
             cookie = self.world.nodes[key].instance.ip
-            gone = life.scatter(publishers=False, share=share, cookie=cookie)
+            gone = life.scatter(publishers=False, share=told, cookie=cookie)
             self._returning += gone
             self._lost += len(gone)
 

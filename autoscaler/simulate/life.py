@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from autoscaler.model.snapshot import Instance
-from autoscaler.simulate.crowd import Crowd, Visit
+from autoscaler.simulate.crowd import Crowd, Share, Visit
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
 from autoscaler.simulate.world import LIVING
 
@@ -193,8 +193,10 @@ class Life:
             self.publishers.present -= len(publishers)
             self._without(publishers, self.size.publisher, publisher=True)
 
-    def scatter(self, *, publishers: bool, share: float = 1.0, cut: bool = False, cookie: str = "") -> list[Visit]:
-        """Cut off a share of its viewers, or of its publishers; return who wants in again."""
+    def scatter(
+        self, *, publishers: bool, share: Share | None = None, cut: bool = False, cookie: str = ""
+    ) -> list[Visit]:  # fmt: skip
+        """Cut off a share of its viewers, or of its publishers, or all of them; return who wants in again."""
         crowd = self.publishers if publishers else self.viewers
         lost = [Visit(publishers, last, stream, cut, None, cookie) for last, stream in crowd.scatter(share)]
         cost = self.size.publisher if publishers else self.size.viewer

@@ -58,7 +58,7 @@ RULES = policy(
     load_balancer=[{"backend": BACKEND, "port": PORT, "cookie": True}],
 )  # fmt: skip
 
-EXPECTED = "60d3e0388f88c624 b559ead3e64810c9"
+EXPECTED = "8ba277956d30fc0c 130ced4caf5ce6ff"
 
 
 class Script:

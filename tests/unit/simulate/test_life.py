@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Share, Visit
 from autoscaler.simulate.life import Life, size_of
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
 
@@ -116,8 +116,8 @@ def test_whoever_is_cut_takes_everything_along() -> None:
     viewers(life, 7, 7, 8, 9, until=3)
     viewers(life, 7, until=4)
     publishers(life, 5, until=4)
-    half = life.scatter(publishers=False, share=0.5, cookie="10.0.0.1")
-    assert [(visit.last_step, visit.stream, visit.cookie) for visit in half] == [(3, 8, "10.0.0.1"), (3, 9, "10.0.0.1")]
+    some = life.scatter(publishers=False, share=Share(0.4), cookie="10.0.0.1")
+    assert [(visit.last_step, visit.stream, visit.cookie) for visit in some] == [(3, 8, "10.0.0.1"), (3, 9, "10.0.0.1")]
     assert life.viewers.present == 3
     assert life.load() == pytest.approx(3 / 200 + 1 / 50 + 1 / 20)
     rest = [*life.scatter(publishers=False, cut=True), *life.scatter(publishers=True, cut=True)]

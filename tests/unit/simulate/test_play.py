@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -107,6 +108,17 @@ def test_the_same_seed_gives_the_same_digest_and_another_does_not() -> None:
     people = Told([(250, 0, 1200, False), (300, 900, 900, False)])
     first, again, other = (played(people, seed=seed).timeline.digest for seed in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize(("share", "lost"), [(0.7, 254), (0.5, 182), (0.03, 11), (0.001, 0), (1.0, 363)])
+def test_as_many_lose_the_connection_as_are_told_however_their_stays_are_drawn(share: float, lost: int) -> None:
+    """Hardly any two of the 363 leave in the same step."""
+    stays = Random(1)  # noqa: S311 - a simulation draws what it can draw again
+    rows = [(1, 5.0, 310 + stays.expovariate(1 / 5000), False) for _ in range(363)]
+    cut = Event(300.0, "cut_viewers", share=share)
+    found = played(Told(rows, length_s=400, events=(cut,)), rules(bounds={"min": 5, "max": 5}))
+    present = {point.at_s: point.viewers for point in found.timeline.points}
+    assert (present[290], found.totals.lost_sessions) == (363, lost)
 
 
 def test_a_node_that_never_joins_is_ended_and_another_launched() -> None:
