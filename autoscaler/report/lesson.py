@@ -9,7 +9,7 @@ from typing import Any
 
 from autoscaler.model.codec import Plain, to_plain
 from autoscaler.simulate.learn.learnt import Carried, Finding, Fitted, Learnt
-from autoscaler.simulate.learn.lesson import Lesson
+from autoscaler.simulate.learn.lesson import Growth, Lesson
 from autoscaler.simulate.learn.suggest import Advice, Suggestion
 from autoscaler.simulate.learn.world import world_text
 
@@ -113,13 +113,28 @@ def notes(told: Told) -> Iterator[str]:
         yield f"{lesson.repeated} cycles more are in two recordings: they count once"
     if lesson.left_out:
         yield "left out: " + ", ".join(f"{count} {reason}" for reason, count in lesson.left_out.items())
-    growth = lesson.growth
-    yield (
-        f"within the {growth.within_s:.0f} s that a node takes, up to {growth.viewers:.1f} viewers and "
-        f"{growth.publishers:.1f} publishers came for each node"
-    )
+    yield _growth(lesson.growth)
     for name, finding in findings(told):
         yield f"{finding.code}: {name}{finding.message}"
+
+
+def _growth(growth: Growth) -> str:
+    """Say what came during a boot, and how much of that is guesswork."""
+    came = {
+        "viewers": (growth.viewers, growth.viewers_known),
+        "publishers": (growth.publishers, growth.publishers_known),
+    }
+    told = " and ".join(
+        f"{'an unknown number of' if most is None else f'{most:.1f}'} {who}" for who, (most, _) in came.items()
+    )
+    unsure = [
+        f"{who} of all nodes are known in {int(100 * known)}% of the cycles"
+        for who, (_, known) in came.items()
+        if known < 1
+    ]
+    return "; ".join(
+        [f"within the {growth.within_s:.0f} s that a node takes, up to {told} came for each node", *unsure]
+    )
 
 
 def _counted(lesson: Lesson) -> str:

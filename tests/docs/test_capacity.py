@@ -12,7 +12,7 @@ from autoscaler.report.lesson import Told, document
 from autoscaler.simulate.learn import carry, lesson
 from autoscaler.simulate.learn.learnt import Limits
 from autoscaler.simulate.learn.readings import Count, LeftOut
-from autoscaler.simulate.learn.recorded import Recorded
+from autoscaler.simulate.learn.recorded import LEAST_KNOWN, Recorded
 from autoscaler.simulate.learn.suggest import Advice, target_for
 from tests.support.documents import ROOT, first_spans, prose, rows, tree
 
@@ -55,6 +55,7 @@ def test_the_limits_that_are_told_are_those_of_the_code() -> None:
     assert f"more than {carry.MOST_BEND:g} points" in text
     assert f"fewer than {lesson.FEWEST_BOOTS} nodes were seen to come" in text
     assert f"more than {carry._SELDOM:.0%} of the minutes".replace("%", " %") in text
+    assert f"in at least {LEAST_KNOWN:.0%} of the cycles".replace("%", " %") in text
     assert carry.FAR_OUT == 8
     assert "more than eight times as far" in text
 

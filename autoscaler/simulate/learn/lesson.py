@@ -29,11 +29,16 @@ class Boots:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The most that came while a node would have come, for each node that served: `within_s` seconds."""
+    """The most that came while a node would have come, for each node that served: `within_s` seconds.
+
+    None where that is known in too few cycles; the shares in which it is are `viewers_known` and `publishers_known`.
+    """
 
     within_s: float
-    viewers: float
-    publishers: float
+    viewers: float | None
+    publishers: float | None
+    viewers_known: float = 1.0
+    publishers_known: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     if not boots:
         message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
         findings.append(Finding("boots-unknown", message))
-    growth = Growth(within.total_seconds(), *recorded.rise(within))
+    viewers, publishers = recorded.rise(within)
+    growth = Growth(within.total_seconds(), viewers.most, publishers.most, viewers.known, publishers.known)
     return Lesson(
         recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
         types, recorded.vcpus, boots, growth, tuple(findings),

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import nan
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,9 @@ BLOCK = timedelta(minutes=10)
 _MINUTE_S = 60
 LONGEST_STEP = timedelta(minutes=1)
 """Between two cycles. A recording has holes, and a rise over a hole is none that was watched."""
+
+LEAST_KNOWN = 0.9
+"""Of the cycles in which nodes served. What is not known of more of them may be the steepest rise of all."""
 
 _USED = {Phase.IN_SERVICE, *LEAVING}
 
@@ -68,6 +72,13 @@ class Boot:
 
     joined_s: float | None = None
     serving_s: float | None = None
+
+
+class Rise(NamedTuple):
+    """The most that came for each node; None where that is not known. `known`: in which share of the cycles it was."""
+
+    most: float | None
+    known: float
 
 
 class Recorded:
@@ -126,23 +137,16 @@ class Recorded:
         apart = np.diff(np.sort(np.array([at.timestamp() for at in self._seen])))
         return timedelta(seconds=float(np.median(apart))) if len(apart) else timedelta(0)
 
-    def rise(self, within: timedelta) -> tuple[float, float]:
+    def rise(self, within: timedelta) -> tuple[Rise, Rise]:
         """Return the most viewers and publishers that came within such a time, for each node that served at its begin.
 
-        Cycles of which not everything is known are no part of it, and neither are times over a hole in the recording.
+        Viewers and publishers count each by themselves. Cycles in which they are not known of every node are no part of
+        it, and neither are times over a hole in the recording.
         """
         levels = np.array(self._levels, dtype=np.float64).reshape(-1, 4)
-        if len(levels) < 2:  # noqa: PLR2004 - a rise has a begin and an end
-            return 0.0, 0.0
         levels = levels[np.argsort(levels[:, 0])]  # recordings come in any order
-        at, nodes = levels[:, 0], levels[:, 3]
-        ends = np.searchsorted(at, at + within.total_seconds(), side="right")
-        holes = np.flatnonzero(np.diff(at) > LONGEST_STEP.total_seconds()) + 1
-        bounds = np.append(holes, len(at))
-        ends = np.minimum(ends, bounds[np.searchsorted(bounds, np.arange(len(at)), side="right")])
-        edges = np.column_stack([np.arange(len(at)), ends]).ravel()
-        viewers, publishers = (_highest(levels[:, column], edges) - levels[:, column] for column in (1, 2))
-        return float((viewers / nodes).max()), float((publishers / nodes).max())
+        viewers, publishers = (_rise(levels[:, [0, column, 3]], within.total_seconds()) for column in (1, 2))
+        return viewers, publishers
 
     def _take(self, reading: Reading) -> None:
         key = (reading.instance_type, reading.node)
@@ -178,23 +182,35 @@ class Recorded:
             boot.serving_s = took
 
     def _weigh(self, report: CycleReport) -> None:
-        """Note how many there are, and how many nodes serve, if that is known. Those on leaving nodes are not new."""
+        """Note how many nodes serve and how many are on them, if that is known. Those on leaving nodes are not new."""
         phases = report.decision.phases
         used = [node for node in report.snapshot.nodes if phases.get(node.instance_id) in _USED]
         serving = sum(phases[node.instance_id] is Phase.IN_SERVICE for node in used)
         viewers = _sum(viewers_on(node, report.snapshot, self.count) for node in used)
         publishers = _sum(node.publishers if isinstance(node.publishers, int) else None for node in used)
-        if serving and viewers is not None and publishers is not None:
+        if serving:
             self._levels.extend((report.snapshot.taken_at.timestamp(), viewers, publishers, serving))
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    total = 0.0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
+def _sum(values: Iterable[float | None]) -> float:
+    """Add them up; nan where one is not known."""
+    return sum((nan if value is None else value for value in values), start=0.0)
+
+
+def _rise(levels: Floats, within_s: float) -> Rise:
+    """Return the steepest rise of levels: rows of when it was, how many there were, nan if not known, and nodes."""
+    at, counts, nodes = levels[~np.isnan(levels[:, 1])].T
+    begins = np.arange(len(at))
+    bounds = np.append(np.flatnonzero(np.diff(at) > LONGEST_STEP.total_seconds()) + 1, len(at))  # before each hole
+    ends = np.minimum(
+        np.searchsorted(at, at + within_s, side="right"), bounds[np.searchsorted(bounds[:-1], begins, side="right")]
+    )
+    watched = ends - begins > 1  # a rise has a begin and an end
+    known = float((watched | np.append(False, watched[:-1])[: len(at)]).sum() / max(1, len(levels)))
+    if known < LEAST_KNOWN:
+        return Rise(None, known)
+    highest = _highest(counts, np.column_stack([begins, ends]).ravel())
+    return Rise(float(((highest - counts) / nodes).max()), known)
 
 
 def _highest(values: Floats, edges: npt.NDArray[np.intp]) -> Floats:

@@ -5,7 +5,7 @@ A target is what a node should carry, so it stays below what a node can carry, b
 - the interval, of which the lower end counts, and readings that jump above the line, for AMS refuses at one of them:
   both are in `Carried.safe`;
 - what comes while a node boots, for it goes to the nodes that are there: `Growth`. At most half: where more may come a
-  target is the wrong tool;
+  target is the wrong tool. Where that is not known there is no target;
 - the rule's own tolerance, for until the load is so far above the target nothing is launched.
 """
 
@@ -17,9 +17,10 @@ from math import floor
 
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Signal
-from autoscaler.simulate.learn.learnt import Finding, Learnt, Range
+from autoscaler.simulate.learn.learnt import WHO, Finding, Learnt, Range
 from autoscaler.simulate.learn.lesson import Lesson
 from autoscaler.simulate.learn.readings import counts_publishers, viewers_key
+from autoscaler.simulate.learn.recorded import LEAST_KNOWN
 
 Path = tuple[str | int, ...]
 LEAST_CHANGE = 0.02
@@ -80,7 +81,7 @@ def advise(policy: Policy, lesson: Lesson) -> Advice:
     targets, strange = [*_targets(policy, lesson)], [*_strange(policy, lesson)]
     found = [each for target in targets if (each := _suggest(target, scale, lesson))]
     weighed = (scale.suggestion,) if scale.suggestion else ()
-    return Advice((*found, *weighed), (*scale.findings, *strange, *_bursts(targets, scale, lesson)))
+    return Advice((*found, *weighed), (*scale.findings, *strange, *_growths(targets, scale, lesson)))
 
 
 class _Scale:
@@ -188,9 +189,9 @@ def _strange(policy: Policy, lesson: Lesson) -> Iterator[Finding]:
 
 def _suggest(target: _Target, scale: _Scale, lesson: Lesson) -> Suggestion | None:
     safe = scale.safe(target.unit)
-    if safe is None:
-        return None
     rise = _rises(target.unit, lesson) if target.boots else 0.0
+    if safe is None or rise is None:
+        return None
     spared = min(rise, MOST_SPARED * safe)
     after = target_for(safe, rise, target.tolerance)
     if after <= 0 or abs(after - target.before) <= LEAST_CHANGE * target.before:
@@ -203,10 +204,19 @@ def _suggest(target: _Target, scale: _Scale, lesson: Lesson) -> Suggestion | Non
     return Suggestion(target.path, target.before, after, "; ".join(why))
 
 
-def _bursts(targets: list[_Target], scale: _Scale, lesson: Lesson) -> Iterator[Finding]:
+def _growths(targets: list[_Target], scale: _Scale, lesson: Lesson) -> Iterator[Finding]:
+    """Yield of which targets nobody knows what comes during a boot, and of which it is too much for any."""
     for unit in dict.fromkeys(target.unit for target in targets if target.boots):
         safe, rise = scale.safe(unit), _rises(unit, lesson)
-        if safe is not None and rise > MOST_SPARED * safe:
+        if safe is None:
+            continue
+        if rise is None:
+            message = (
+                f"how many {unit} come within {lesson.growth.within_s:.0f} s is not known: all nodes' were in "
+                f"{floor(100 * _known(unit, lesson))}% of the cycles, and {LEAST_KNOWN:.0%} are needed for a target"
+            )
+            yield Finding("growth-unknown", message, blocks=True)
+        elif rise > MOST_SPARED * safe:
             message = (
                 f"{rise:.0f} {unit} came for each node within {lesson.growth.within_s:.0f} s, more than half of what "
                 "one surely carries: no target makes room for that; headroom, a schedule or a warm pool do"
@@ -214,9 +224,18 @@ def _bursts(targets: list[_Target], scale: _Scale, lesson: Lesson) -> Iterator[F
             yield Finding("bursts", message)
 
 
-def _rises(unit: str, lesson: Lesson) -> float:
-    growth = lesson.growth
-    return {"viewers": growth.viewers, "publishers": growth.publishers}.get(unit, growth.viewers + growth.publishers)
+def _rises(unit: str, lesson: Lesson) -> float | None:
+    """Return how much of a unit comes for each node while one boots; None where it, or a part of it, is not known."""
+    viewers, publishers = lesson.growth.viewers, lesson.growth.publishers
+    if unit in WHO:
+        return viewers if unit == "viewers" else publishers
+    return None if viewers is None or publishers is None else viewers + publishers
+
+
+def _known(unit: str, lesson: Lesson) -> float:
+    """Return in which share of the cycles a unit was known of all nodes."""
+    shares = dict(zip(WHO, (lesson.growth.viewers_known, lesson.growth.publishers_known), strict=True))
+    return shares.get(unit, min(shares.values()))
 
 
 def _safe(learnt: Learnt, unit: str) -> float | None:

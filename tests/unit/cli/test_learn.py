@@ -175,6 +175,31 @@ def test_viewers_may_be_counted_otherwise(learn: Learn, file: Path) -> None:
     assert (code, "viewers-unknown" in out, "no-readings: " in out) == (1, True, True)
 
 
+def test_what_nobody_could_watch_is_no_calm(learn: Learn, file: Path, story: list[CycleReport]) -> None:
+    """One node's sessions are always missing: what came is not known, so nobody is told a target."""
+    blind = [
+        replace(
+            each,
+            snapshot=replace(
+                each.snapshot,
+                samples={
+                    key: {name: sample for name, sample in told.items() if name != each.snapshot.nodes[0].instance_id}
+                    for key, told in each.snapshot.samples.items()
+                },
+            ),
+        )
+        for each in story
+        if each.snapshot.nodes
+    ]
+    file.write_text("".join(lines(blind)))
+    code, out, _ = learn(file, "--limit-memory", "100", "--policy", EDGE)
+    assert code == 0
+    assert "up to an unknown number of viewers and 0.0 publishers came" in out
+    assert "; viewers of all nodes are known in " in out
+    assert "\ngrowth-unknown: how many viewers come within " in out
+    assert "target_per_node: 145 -> " not in out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

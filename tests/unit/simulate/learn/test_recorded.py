@@ -17,7 +17,7 @@ from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, Sample
 from autoscaler.policy.schema import Policy
 from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, count_of, counted_by, viewers_key
-from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, PUBLISHERS, VIEWERS, Recorded
+from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, PUBLISHERS, VIEWERS, Recorded, Rise
 from tests.support.fleet import LONG_AGO, NOW, SESSIONS, node, policy, seconds, snapshot
 
 GAP = Gap("mongodb", "i-1", NOW, "late")
@@ -211,14 +211,42 @@ def levels(*counts: tuple[float, float, int]) -> Recorded:
 
 def test_the_steepest_rise_is_told_for_each_node_that_was_there() -> None:
     found = levels((0, 10, 2), (30, 40, 2), (60, 20, 4), (90, 15, 4), (120, 15, 4))
-    assert found.rise(seconds(30)) == (30, 0)
-    assert found.rise(seconds(60)) == (30, 0)
-    assert found.rise(seconds(10)) == (0, 0)
+    assert found.rise(seconds(30)) == (Rise(30, 1), Rise(0, 1))
+    assert found.rise(seconds(60)) == (Rise(30, 1), Rise(0, 1))
 
 
 def test_a_rise_over_a_hole_is_none_that_was_watched() -> None:
-    assert levels((0, 10, 1), (50, 10, 1), (600, 80, 1), (610, 81, 1)).rise(timedelta(minutes=20)) == (1, 0)
-    assert levels((0, 10, 1)).rise(seconds(60)) == (0, 0)
+    viewers, _ = levels((0, 10, 1), (50, 10, 1), (600, 80, 1), (610, 81, 1)).rise(timedelta(minutes=20))
+    assert viewers == Rise(1, 1)
+
+
+def test_a_rise_that_nobody_could_watch_is_unknown_and_not_none() -> None:
+    unknown = Rise(None, 0), Rise(None, 0)
+    assert Recorded("edge", COUNT).rise(seconds(60)) == unknown
+    assert levels((0, 10, 1)).rise(seconds(60)) == unknown
+    assert levels((0, 10, 1), (90, 70, 1), (180, 70, 1)).rise(timedelta(minutes=5)) == unknown  # holes all over
+    assert levels((0, 10, 2), (30, 40, 2)).rise(seconds(10)) == unknown
+
+
+def gaps(sessions: int = 0, publishers: int = 0) -> Recorded:
+    """Twenty cycles of two nodes, of which the last rise; in so many of these one node's count is not known."""
+    found = Recorded("edge", COUNT)
+    for number in range(20):
+        at, each = NOW + seconds(10 * number), 10 * max(0, number - 10)
+        blind, mute = number >= 20 - sessions, number >= 20 - publishers
+        nodes = [node(1, publishers=each), node(2, publishers=GAP if mute else each)]
+        found.add(cycle(*nodes, at=at, sessions={1: each} if blind else {1: each, 2: each}), policy())
+    return found
+
+
+def test_viewers_and_publishers_are_known_each_by_themselves() -> None:
+    assert gaps(publishers=20).rise(seconds(20)) == (Rise(20, 1), Rise(None, 0))
+    assert gaps(sessions=20).rise(seconds(20)) == (Rise(None, 0), Rise(20, 1))
+
+
+def test_a_rise_is_unknown_if_it_is_in_too_few_of_the_cycles() -> None:
+    assert gaps(sessions=2).rise(seconds(20))[0] == Rise(20, 0.9)
+    assert gaps(sessions=3).rise(seconds(20))[0] == Rise(None, 0.85)
 
 
 def test_who_is_on_a_leaving_node_is_not_new() -> None:
@@ -228,7 +256,7 @@ def test_who_is_on_a_leaving_node_is_not_new() -> None:
         found.add(
             cycle(*nodes, at=NOW + seconds(10 * number), sessions={1: 90, 2: 90}, phases={"i-2": phase}), policy()
         )
-    assert found.rise(seconds(30)) == (0, 0)
+    assert found.rise(seconds(30)) == (Rise(0, 1), Rise(0, 1))
 
 
 def coming(number: int, *phases: Phase | None) -> list[CycleReport]:

@@ -134,6 +134,29 @@ def test_where_more_comes_than_half_a_node_carries_a_target_is_the_wrong_tool() 
     assert (found, codes) == ({TARGET: 68}, ["bursts"])
 
 
+def test_where_nobody_knows_what_comes_no_target_is_suggested() -> None:
+    dark = Growth(130.0, None, 0.0, 0.899, 1.0)
+    found, codes = told(edge(viewers_per_node=100), lesson(learnt("a"), growth=dark))
+    assert (found, codes) == ({("viewers_per_node",): 150}, ["growth-unknown"])  # no boot is waited for there
+    (finding,) = advise(edge(), lesson(learnt("a"), growth=dark)).findings
+    assert finding.blocks
+    assert (
+        "viewers come within 130 s is not known: all nodes' were in 89% of the cycles, and 90% are" in finding.message
+    )
+    assert told(edge(), lesson(learnt("a"), growth=Growth(130.0, 20.0, None, 1.0, 0.0))) == ({TARGET: 118}, [])
+
+
+@pytest.mark.parametrize("growth", [Growth(130, None, 1, 0.5, 1), Growth(130, 10, None, 1, 0.5)])
+def test_sessions_are_known_when_both_are(growth: Growth) -> None:
+    both = {
+        "role": "both",
+        "signals": {"sessions": {"from": SESSIONS, "aggregate": "sum"}},
+        "scale": [{"target_tracking": {"signal": "sessions", "target_per_node": 50}}],
+    }
+    taught = lesson(learnt("a", 100, 10), count=Count(SESSIONS, less_publishers=True), growth=growth)
+    assert told(edge(**both), taught) == ({}, ["growth-unknown"])
+
+
 def test_a_rule_that_counts_otherwise_is_left_alone() -> None:
     rules = edge(signals={"sessions": {"from": SESSIONS, "aggregate": "sum"}})
     assert told(rules, lesson(learnt("a"))) == ({}, ["other-count"])
