@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IMODE, S_ISDIR, S_ISREG
 from typing import IO, Any
 
 from autoscaler.model.codec import from_plain, to_plain
@@ -50,19 +52,53 @@ def _dump(value: object) -> str:
 def new_file(path: Path) -> Iterator[Callable[[str], object]]:
     """Give what appends text to a new file. The file takes its name when it is whole; an unfinished one is removed.
 
+    A link is written through, and what is replaced hands its mode on.
+
     Raises:
         ConfigurationError: `unwritable`, and what was there before is as it was.
     """
-    part = path.with_name(f"{path.name}.part")
     try:
-        with _open(part, "w", compressed=path.suffix == ".xz") as file:
-            yield lambda text: file.write(text.encode())
-        part.replace(path)
+        mode = _replaceable(path)
+        target = path.resolve()
+        part = target.with_name(f"{target.name}.part")
+        file = _open(part, "w", compressed=path.suffix == ".xz")
+        try:
+            with file:
+                if mode is not None:
+                    part.chmod(mode)
+                yield lambda text: file.write(text.encode())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
-        problem = Problem(str(path), 0, 0, "unwritable", error.strerror or str(error))
-        raise ConfigurationError([problem]) from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _replaceable(path: Path) -> int | None:
+    """Return the mode of what is there, None where nothing is; raises what says that a file cannot take its place."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return None
+    if S_ISDIR(there.st_mode):
+        raise _unwritable(path, "is a folder")
+    if not S_ISREG(there.st_mode):
+        raise _unwritable(path, "is no regular file (a pipe, a device or the like)")
+    if any(_leads_to(stream, there) for stream in (1, 2)):
+        raise _unwritable(path, "is where stdout or stderr goes")
+    return S_IMODE(there.st_mode)
+
+
+def _leads_to(stream: int, there: os.stat_result) -> bool:
+    """Whether a stream of ours is redirected to that file: what is printed to what was replaced would be lost."""
+    try:
+        return os.path.samestat(os.fstat(stream), there)
+    except OSError:  # the stream is closed
+        return False
+
+
+def _unwritable(path: Path, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(str(path), 0, 0, "unwritable", message)])
 
 
 def read_journal(path: Path) -> Iterator[Line]:
