@@ -71,6 +71,7 @@ class Cluster:
         )  # fmt: skip
         self._sources = Sources(world, spec, self._balancer)
         self._audience = Life(self.usual)  # who would be here if nobody were ever refused
+        self._boot()  # a trace's first event meets those who are here already
 
     @cached_property
     def usual(self) -> Size:

@@ -14,7 +14,10 @@ from autoscaler.simulate.traffic.sessions import Event, Sessions, Traffic
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Implements `Traffic`. Who was there when the part begins arrives then, for the rest of its time."""
+    """Implements `Traffic`. Who was there when the part begins arrives then, for the rest of its time.
+
+    So does what was going on with the cluster.
+    """
 
     whole: Traffic
     from_s: float
@@ -37,9 +40,14 @@ class Excerpt:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happens within the part."""
-        inside = [event for event in self.whole.events if self.from_s <= event.at_s < self.to_s]
-        return tuple(replace(event, at_s=event.at_s - self.from_s) for event in inside)
+        """What happens within the part, after what began before it and goes on: that begins with it."""
+        return tuple(
+            replace(event, at_s=event.at_s - self.from_s)
+            if event.at_s >= self.from_s
+            else replace(event, at_s=0.0, lasts_s=event.at_s + event.lasts_s - self.from_s)
+            for event in self.whole.events
+            if event.at_s < self.to_s and (event.at_s >= self.from_s or event.at_s + event.lasts_s > self.from_s)
+        )
 
     def chunks(self) -> Iterator[Sessions]:
         """Yield who is there; nobody who left before, or comes after."""
