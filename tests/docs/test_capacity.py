@@ -11,7 +11,7 @@ from autoscaler.policy.units import parse_percent
 from autoscaler.report.lesson import Told, document
 from autoscaler.simulate.learn import carry, lesson
 from autoscaler.simulate.learn.learnt import Limits
-from autoscaler.simulate.learn.readings import Count, LeftOut
+from autoscaler.simulate.learn.readings import MOST, Count, LeftOut
 from autoscaler.simulate.learn.recorded import LEAST_KNOWN, Recorded
 from autoscaler.simulate.learn.suggest import Advice, target_for
 from tests.support.documents import ROOT, first_spans, prose, rows, tree
@@ -56,6 +56,8 @@ def test_the_limits_that_are_told_are_those_of_the_code() -> None:
     assert f"fewer than {lesson.FEWEST_BOOTS} nodes were seen to come" in text
     assert f"more than {carry._SELDOM:.0%} of the minutes".replace("%", " %") in text
     assert f"in at least {LEAST_KNOWN:.0%} of the cycles".replace("%", " %") in text
+    assert MOST == 1_000_000
+    assert "less than 0, more than a million" in text
     assert carry.FAR_OUT == 8
     assert "more than eight times as far" in text
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from math import isfinite
 
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Phase
@@ -24,6 +23,10 @@ SESSIONS, AMS_VIEWERS = "haproxy.server.sessions", "ams.node.viewers"
 PUBLISHERS = "mongodb.node.publishers"
 _SATURATED = 99.0
 """Percent. More cannot be measured, so what lies there says nothing of how many more there were."""
+
+
+MOST = 1_000_000
+"""Viewers, publishers or vCPUs of one node. Of more no recording can be believed."""
 
 
 class LeftOut(StrEnum):
@@ -118,10 +121,10 @@ class Reader:
         if self._heard.get(node.instance_id) == beat.at:
             return LeftOut.REPEATED
         self._heard[node.instance_id] = beat.at
-        viewers = viewers_on(node, report.snapshot, self.count)
-        if viewers is None or not isinstance(node.publishers, int):
+        viewers, publishers = viewers_on(node, report.snapshot, self.count), publishers_on(node)
+        if viewers is None or publishers is None:
             return LeftOut.NO_VIEWERS if viewers is None else LeftOut.NO_PUBLISHERS
-        kind, at, publishers = node.instance.instance_type, report.snapshot.taken_at, float(node.publishers)
+        kind, at = node.instance.instance_type, report.snapshot.taken_at
         return Reading(node.instance_id, kind, at, viewers, publishers, beat.cpu_percent or 0.0, beat.memory_percent)
 
 
@@ -149,14 +152,26 @@ def _away(node: Node, report: CycleReport, policy: Policy) -> LeftOut | None:
     return LeftOut.WARM_UP if warming else None
 
 
+def believable(count: float) -> bool:
+    """Whether a node can have so many of anything. Of nan, of less than none and of absurdly many it cannot."""
+    return 0 <= count <= MOST
+
+
+def publishers_on(node: Node) -> float | None:
+    """Return a node's publishers; None where they are not known."""
+    count = node.publishers
+    return float(count) if isinstance(count, int) and believable(count) else None
+
+
 def viewers_on(node: Node, snapshot: FleetSnapshot, count: Count) -> float | None:
     """Return a node's viewers; None where they are not known, known in part, or older than a heartbeat may be."""
     if not count.key:
         return 0.0
     told = snapshot.samples.get(count.key, {}).get(node.instance_id)
-    if told is None or told.partial or snapshot.taken_at - told.at > HEARTBEAT_MAX_AGE or not isfinite(told.value):
+    if told is None or told.partial or snapshot.taken_at - told.at > HEARTBEAT_MAX_AGE or not believable(told.value):
         return None
     if not count.less_publishers:
         return told.value
-    less = told.value - node.publishers if isinstance(node.publishers, int) else -1.0
+    publishers = publishers_on(node)
+    less = told.value - publishers if publishers is not None else -1.0
     return less if less >= 0 else None  # streams that no balancer saw: pulled, or by SRT

@@ -24,7 +24,7 @@ from autoscaler.model.decision import LEAVING, Phase
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Node
 from autoscaler.policy.schema import Policy
-from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, viewers_on
+from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, believable, publishers_on, viewers_on
 
 Floats = npt.NDArray[np.float64]
 BLOCK = timedelta(minutes=10)
@@ -109,7 +109,7 @@ class Recorded:
             return
         self._seen.add(report.snapshot.taken_at)
         self.cycles += 1
-        self.vcpus.update(report.snapshot.vcpus)
+        self.vcpus.update({kind: many for kind, many in report.snapshot.vcpus.items() if many > 0 and believable(many)})
         for found in self._reader.read(report, policy):
             if isinstance(found, LeftOut):
                 self.left_out[found] += 1
@@ -187,7 +187,7 @@ class Recorded:
         used = [node for node in report.snapshot.nodes if phases.get(node.instance_id) in _USED]
         serving = sum(phases[node.instance_id] is Phase.IN_SERVICE for node in used)
         viewers = _sum(viewers_on(node, report.snapshot, self.count) for node in used)
-        publishers = _sum(node.publishers if isinstance(node.publishers, int) else None for node in used)
+        publishers = _sum(map(publishers_on, used))
         if serving:
             self._levels.extend((report.snapshot.taken_at.timestamp(), viewers, publishers, serving))
 

@@ -61,7 +61,8 @@ def test_a_node_at_work_is_a_reading() -> None:
         ({}, {"sessions": {}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW, partial=True)}}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW - seconds(21))}}}, LeftOut.NO_VIEWERS),
-        ({}, {"sessions": {1: float("nan")}}, LeftOut.NO_VIEWERS),
+        *(({}, {"sessions": {1: absurd}}, LeftOut.NO_VIEWERS) for absurd in (float("nan"), -1, 1e308, 10**400)),
+        *(({"publishers": absurd}, {}, LeftOut.NO_PUBLISHERS) for absurd in (-1, 10**400)),
         ({}, {"admitted": {"i-1": NOW - seconds(59)}}, LeftOut.WARM_UP),
         ({}, {"admitted": {}}, LeftOut.WARM_UP),
         *(({}, {"phases": {"i-1": phase}}, why) for phase, why in (
@@ -174,6 +175,24 @@ def test_memory_that_is_told_now_and_then_is_none() -> None:
         found.add(replace(report, snapshot=replace(report.snapshot, nodes=nodes)), policy())
     (table,) = found.minutes().values()
     assert np.isnan(table[:, MEMORY]).all()
+
+
+@pytest.mark.parametrize("absurd", [-1, 10**400])
+def test_of_absurd_counts_no_rise_is_known_either(absurd: int) -> None:
+    found = Recorded("both", counted_by(SESSIONS, policy(role="both")))
+    for number in range(3):
+        beat = Heartbeat(NOW, 40.0, 50.0)
+        one = node(1, heartbeat=beat, publishers=absurd)
+        found.add(cycle(one, at=NOW + seconds(10 * number), sessions={1: 90}), policy(role="both"))
+    assert found.rise(seconds(30)) == (Rise(None, 0), Rise(None, 0))
+
+
+def test_vcpus_that_no_type_has_are_not_known() -> None:
+    found = Recorded("edge", COUNT)
+    report = cycle(node(1, **BUSY), sessions={1: 90})
+    vcpus = {"a": 4, "b": 0, "c": 10**400}
+    found.add(replace(report, snapshot=replace(report.snapshot, vcpus=vcpus)), policy())
+    assert found.vcpus == {"a": 4}
 
 
 def test_types_are_never_thrown_together() -> None:
