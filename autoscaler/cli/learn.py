@@ -19,7 +19,7 @@ from rich.table import Table
 
 from autoscaler.adapters.journal_file import Line, new_file, read_journal
 from autoscaler.adapters.policy_files import read_text
-from autoscaler.cli.options import AsJson, Group
+from autoscaler.cli.options import AsJson, Group, spare
 from autoscaler.cli.playing import usage
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.model.report import CycleReport
@@ -76,6 +76,7 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     """Learn what nodes of each type carry before they refuse. Changes nothing. Exits 1 when nothing can be learnt."""
     if viewers and viewers.partition(":")[0] not in _COUNTS:
         raise usage("--viewers", f"{viewers} counts no node's viewers", ", ".join(_COUNTS))
+    spare("--world-out", world_out, [*recordings, policy])
     written = read_text(policy) if policy else ""
     held = load_policies({str(policy): written})[0] if policy else None
     if held and group not in {None, held.group}:

@@ -14,11 +14,11 @@ import typer
 from autoscaler.adapters.journal_file import lines, new_file
 from autoscaler.adapters.mongo import SOURCE
 from autoscaler.cli.moments import Since, Until
-from autoscaler.cli.options import Config, Group
+from autoscaler.cli.options import Config, Group, spare
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Streams
-from autoscaler.runtime.settings import load_settings
+from autoscaler.runtime.settings import load_settings, settings_file
 from autoscaler.runtime.wiring import reading_back
 
 _Write = Callable[[str], object]
@@ -37,6 +37,7 @@ def record(
     levels: Annotated[bool, typer.Option("--levels", help="Only a trace: time,viewers,publishers as CSV.")] = False,
 ) -> None:
     """Write the daemon's journal of a span to a file, each cycle with all that its decision was made of."""
+    spare("--output", output, [settings_file(config)])
     count = Count()
     with reading_back(load_settings(config)) as journal, _writing(output) as write:
         groups = (group,) if group else journal.groups()

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
-from autoscaler.cli.options import AsJson
+from autoscaler.cli.options import AsJson, spare
 from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
@@ -49,6 +49,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     texts = {str(file): read_text(file) for path in policies for file in policy_files(path)}
     if not texts:
         raise ConfigurationError([Problem(str(policies[0]), 0, 0, "no-policies", "holds no policy file (*.yaml)")])
+    spare("--html", html, [*map(Path, texts), trace, world])
     traffic = part(load_traffic(trace, seed), *span)
     found = load_policies(texts)
     if html and len(found) > 1:

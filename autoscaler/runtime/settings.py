@@ -196,7 +196,7 @@ def load_settings(
     A relative `policies` is relative to the settings file. `steering`: what only the live daemon needs must be there.
     """
     environment = os.environ if environment is None else environment
-    path = path or Path(environment.get("AUTOSCALER_CONFIG") or DEFAULT_PATH)
+    path = settings_file(path, environment)
     document = parse(read_text(path), str(path))
     settings, problems = examine(document, environment)
     if settings and steering:
@@ -204,6 +204,11 @@ def load_settings(
     if settings is None or problems:
         raise ConfigurationError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return settings.model_copy(update={"policies": path.parent / settings.policies})
+
+
+def settings_file(path: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return `path`, else AUTOSCALER_CONFIG, else the one in /etc."""
+    return path or Path(environment.get("AUTOSCALER_CONFIG") or DEFAULT_PATH)
 
 
 def examine(document: Document, environment: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:

@@ -195,3 +195,15 @@ def test_a_status_cuts_nothing_off_and_takes_no_word_for_markup(
         assert row.split()[:3] == [node.instance_id, node.instance.ip, phase]
         assert row.split()[-1] == "eu-west-1a"
     assert lines[-1].rstrip() == f"lacks mongodb i-1: {gap.detail}".rstrip()
+
+
+def test_a_recording_does_not_take_the_place_of_the_settings(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("kept")
+    said = (2, "", f"--output: usage would overwrite what it reads: {file}\n")
+    assert cli("record", "--since", "1h", "-o", file, "--config", file) == said
+    monkeypatch.setenv("AUTOSCALER_CONFIG", str(file))
+    assert cli("record", "--since", "1h", "-o", file) == said
+    assert file.read_text() == "kept"

@@ -99,3 +99,22 @@ def test_a_folder_without_policies_is_told(files: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         simulate(files, policy="none")
     assert "no-policies holds no policy file" in str(caught.value)
+
+
+@pytest.mark.parametrize("read", ["edge.yaml", "levels.csv", "world.yaml", "here/edge.yaml", "link.html"])
+def test_nothing_that_is_read_is_written_over(files: Path, read: str) -> None:
+    (files / "world.yaml").write_text("idle_cpu: 3%\n")
+    (files / "here").symlink_to(".")
+    (files / "link.html").symlink_to("edge.yaml")
+    before = {each: each.read_text() for each in files.iterdir() if each.is_file()}
+    with pytest.raises(ConfigurationError) as caught:
+        simulate(files, "--world", str(files / "world.yaml"), "--html", str(files / read))
+    assert str(caught.value) == f"--html: usage would overwrite what it reads: {files / read}"
+    assert {each: each.read_text() for each in files.iterdir() if each.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_page_that_is_a_folder_is_told(files: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        simulate(files, "--html", name)
+    assert str(caught.value) == f"{name or '.'}: unwritable is a folder"
