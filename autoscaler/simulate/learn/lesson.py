@@ -10,7 +10,7 @@ import numpy as np
 
 from autoscaler.simulate.learn.carry import learn
 from autoscaler.simulate.learn.learnt import Finding, Learnt, Limits
-from autoscaler.simulate.learn.readings import Count, LeftOut
+from autoscaler.simulate.learn.readings import NOT_AT_WORK, Count, LeftOut
 from autoscaler.simulate.learn.recorded import Boot, Recorded
 from autoscaler.simulate.spec import WorldSpec
 
@@ -72,7 +72,7 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     left_out = {reason.value: recorded.left_out[reason] for reason in LeftOut if recorded.left_out[reason]}
     findings = []
     if not types:
-        findings.append(Finding("no-readings", "no node was ever seen at work", blocks=True))
+        findings.append(Finding("no-readings", _why_none(recorded), blocks=True))
     if not boots:
         message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
         findings.append(Finding("boots-unknown", message))
@@ -82,6 +82,19 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
         recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
         types, recorded.vcpus, boots, growth, tuple(findings),
     )  # fmt: skip
+
+
+def _why_none(recorded: Recorded) -> str:
+    """Say why nothing is left of a recording: the main reason among nodes at work, if there were any."""
+    beside = {*NOT_AT_WORK, LeftOut.REPEATED}  # a heartbeat that is repeated was left out before for another reason
+    at_work = {reason: many for reason, many in recorded.left_out.items() if reason not in beside}
+    if not at_work:
+        return "no node was ever seen at work"
+    main = max(at_work, key=at_work.__getitem__)
+    text = f"nodes were at work, and none of them is a reading: {main} {at_work[main]} of {sum(at_work.values())} times"
+    if main is not LeftOut.NO_VIEWERS:
+        return text
+    return f"{text}; viewers were counted by {recorded.count.key}, and --viewers takes what else counts them"
 
 
 def _boots(seen: Sequence[Boot]) -> Boots | None:

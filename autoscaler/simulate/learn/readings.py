@@ -43,6 +43,9 @@ class LeftOut(StrEnum):
     SATURATED = "saturated"
 
 
+NOT_AT_WORK = {LeftOut.NOT_IN_SERVICE, LeftOut.LEAVING, LeftOut.WARM_UP}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One node in one cycle. CPU and memory are 0-100; memory is None where the heartbeat has none."""

@@ -16,6 +16,8 @@ from autoscaler.model.plan import Plan
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, Sample
 from autoscaler.policy.schema import Policy
+from autoscaler.simulate.learn.learnt import Finding, Limits
+from autoscaler.simulate.learn.lesson import conclude
 from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, count_of, counted_by, viewers_key
 from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, PUBLISHERS, VIEWERS, Recorded, Rise
 from tests.support.fleet import LONG_AGO, NOW, SESSIONS, node, policy, seconds, snapshot
@@ -185,6 +187,25 @@ def test_of_absurd_counts_no_rise_is_known_either(absurd: int) -> None:
         one = node(1, heartbeat=beat, publishers=absurd)
         found.add(cycle(one, at=NOW + seconds(10 * number), sessions={1: 90}), policy(role="both"))
     assert found.rise(seconds(30)) == (Rise(None, 0), Rise(None, 0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"state": InstanceState.STOPPED}, "no node was ever seen at work"),
+        ({"heartbeat": None}, "nodes were at work, and none of them is a reading: no-heartbeat 3 of 3 times"),
+        ({"publishers": GAP}, "nodes were at work, and none of them is a reading: publishers-unknown 1 of 1 times"),
+    ],
+)
+def test_why_nothing_is_left_is_told(changes: dict[str, Any], why: str) -> None:
+    found = Recorded("edge", COUNT)
+    for later_s in range(3):  # within one heartbeat
+        report = cycle(node(1, **BUSY | changes), at=NOW + seconds(later_s), sessions={1: 90})
+        found.add(report, policy())
+    assert conclude(found, Limits()).findings[0] == Finding("no-readings", why, blocks=True)
+    warming = Recorded("edge", COUNT)
+    warming.add(cycle(node(1, **BUSY), sessions={1: 90}, admitted={}), policy())
+    assert conclude(warming, Limits()).findings[0].message == "no node was ever seen at work"
 
 
 def test_vcpus_that_no_type_has_are_not_known() -> None:
