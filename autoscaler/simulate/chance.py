@@ -77,10 +77,10 @@ class Chance:
     def _heartbeats(self, at_s: float, key: str, number: int) -> None:
         spells = self._spec.heartbeat_stops
         if spells and number % 2:
-            self._world.frozen.pop(key, None)
+            self._world.thaw(key)
             self._begin("heartbeats", key, number + 1, at_s, spells)
         elif spells:
-            self._world.frozen.setdefault(key, self._world.now)
+            self._world.freeze(key)
             self._enter(at_s + spells.lasts.total_seconds(), "heartbeats", key, number + 1)
 
     def _begin(self, kind: str, subject: str, number: int, now_s: float, spells: Spells) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from autoscaler.simulate.cluster import Cluster
 from autoscaler.simulate.traffic.sessions import Event, EventKind
+from autoscaler.simulate.world import World
 
 End = Callable[[], None]
 
@@ -21,6 +22,17 @@ def _nothing() -> None:
     """End what has no end."""
 
 
+def _held(world: World, knob: str, undo: End) -> End:
+    """Hold a knob; return what lets it go, and undoes what was done when nobody else holds it."""
+    world.holds[knob] += 1
+
+    def end() -> None:
+        if world.let_go(knob):
+            undo()
+
+    return end
+
+
 def _crash(cluster: Cluster, event: Event) -> End:
     cluster.crash(event.nodes)
     return _nothing
@@ -34,24 +46,27 @@ def _interrupt(cluster: Cluster, event: Event) -> End:
 def _stop_heartbeats(cluster: Cluster, event: Event) -> End:
     world = cluster.world
     keys = [node.instance.instance_id for node in cluster.serving_nodes()[: event.nodes]]
-    world.frozen.update(dict.fromkeys(keys, world.now))
+    for key in keys:
+        world.freeze(key)
 
     def end() -> None:
         for key in keys:
-            world.frozen.pop(key, None)
+            world.thaw(key)
 
     return end
 
 
 def _stock_out(cluster: Cluster, event: Event) -> End:
     del event
-    cluster.world.capacity.update(dict.fromkeys(cluster.subnets, 0))
-    return cluster.world.capacity.clear
+    world = cluster.world
+    world.capacity.update(dict.fromkeys(cluster.subnets, 0))
+    return _held(world, "capacity", world.capacity.clear)
 
 
 def _source_down(cluster: Cluster, event: Event) -> End:
-    cluster.world.dead.add(event.source)
-    return lambda: cluster.world.dead.discard(event.source)
+    world = cluster.world
+    world.dead.add(event.source)
+    return _held(world, event.source, lambda: world.dead.discard(event.source))
 
 
 def _haproxy_reload(cluster: Cluster, event: Event) -> End:

@@ -5,6 +5,7 @@ The ports of `simulate.ports` are thin views of one World. Nothing here reads a 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -70,6 +71,8 @@ class World:
     A node frozen since a time serves on and writes no more: its heartbeat grows old, and its streams go out of sight
     when their rows are STREAM_MAX_AGE old. `refusals` are told by nodes, by ip; nobody listens by himself.
 
+    `holds`: how many things that last hold a knob at once, by its name; what they do ends with the last of them.
+
     Streams are of the application `live`: a node's `publishers`, and `viewers`. `applications` are there beside it.
 
     `traffic` is by balancer, backend and server ("" for what only the backend as a whole tells) and by figure of
@@ -91,6 +94,7 @@ class World:
     spot_capacity: dict[str, int] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
     sold_out: set[str] = field(default_factory=set)
+    holds: Counter[str] = field(default_factory=Counter)
     template_type: str = "c5.xlarge"
     vcpus: dict[str, int] = field(default_factory=lambda: {"c5.large": 2, "c5.xlarge": 4, "c5.2xlarge": 8})
     launches: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -142,6 +146,21 @@ class World:
             self.servers[balancer, backend, slot] = Server(
                 balancer, backend, slot, node.instance.ip, port, ServerStatus.UP, sessions
             )
+
+    def let_go(self, knob: str) -> bool:
+        """Let one who holds a knob end; whether that was the last."""
+        self.holds[knob] -= 1
+        return not self.holds[knob]
+
+    def freeze(self, key: str) -> None:
+        """Let a node write no more, until it is thawed as often as it was frozen."""
+        self.holds[key] += 1
+        self.frozen.setdefault(key, self.now)
+
+    def thaw(self, key: str) -> None:
+        """Let one end who froze a node."""
+        if self.let_go(key):
+            self.frozen.pop(key, None)
 
     def visible_publishers(self, node: SimulatedNode) -> int:
         """Count a node's publishers as MongoDB has them."""
