@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,12 @@ from autoscaler.simulate.learn.learnt import WHO, Fitted, Learnt
 from autoscaler.simulate.learn.lesson import Boots, Lesson
 
 _SIZE = re.compile(r"\.(?:(?P<times>\d*)xlarge|(?P<large>large))$")
+_NAME = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+"""EC2's names of types. Anything else may be something else in YAML: a number, a null, a comment."""
+
+_CAN_BE = re.compile(r"[!-~]{1,100}")
+"""A name that a world can have; without blanks or lines."""
+
 _PER_XLARGE = 4
 """vCPUs. EC2's types are named by size, and from `large` on a size means the same in nearly all families."""
 
@@ -22,9 +29,9 @@ def world_text(lesson: Lesson) -> str:
     """Return the world file; empty where nothing was learnt.
 
     A world has one idle CPU and memory for all types, the mean. Each type's viewers and publishers are those with which
-    a node is at its limit by as many as in the recording.
+    a node is at its limit by as many as in the recording. A type whose name no world can have is left out.
     """
-    known = [each for each in lesson.types if not each.blocked]
+    known = [each for each in lesson.types if not each.blocked and _CAN_BE.fullmatch(each.instance_type)]
     return "\n".join(_lines(lesson, known)) + "\n" if known else ""
 
 
@@ -32,7 +39,8 @@ def _lines(lesson: Lesson, known: list[Learnt]) -> Iterator[str]:
     cpu = [(each.minutes, each.cpu) for each in known if each.cpu]
     memory = [(each.minutes, each.memory) for each in known if each.memory]
     idle_cpu, idle_memory = _idle(cpu), _idle(memory) if len(memory) == len(known) else None
-    yield f"# Learnt from {lesson.cycles} recorded cycles of {lesson.group}; viewers are {lesson.count.key or 'none'}"
+    group, key = (text if text.isprintable() else ascii(text) for text in (lesson.group, lesson.count.key or "none"))
+    yield f"# Learnt from {lesson.cycles} recorded cycles of {group}; viewers are {key}"
     yield "types:"
     for each in known:
         yield from _type(each, lesson, idle_cpu, idle_memory)
@@ -51,7 +59,8 @@ def _idle(lines: list[tuple[int, Fitted]]) -> float:
 
 
 def _type(learnt: Learnt, lesson: Lesson, idle_cpu: float, idle_memory: float | None) -> Iterator[str]:
-    yield f"  {learnt.instance_type}:"
+    name = learnt.instance_type
+    yield f"  {name if _NAME.fullmatch(name) else json.dumps(name)}:"
     vcpus = lesson.vcpus.get(learnt.instance_type) or _vcpus(learnt.instance_type)
     yield f"    vcpus: {vcpus or _PER_XLARGE}" + ("" if vcpus else "    # not known; taken for 4")
     fulls = _fulls(learnt, learnt.cpu, lesson.limits.cpu, idle_cpu, 100.0)

@@ -270,5 +270,23 @@ def test_vcpus_are_those_that_were_recorded_or_that_the_name_says(name: str, tol
     assert ("not known" in world_text(taught)) == (name not in told and "metal" in name)
 
 
+@pytest.mark.parametrize("name", ["a:", "#", "null", "12", "'", '"', "\\", "-", "{", "&a", "a.b#"])
+def test_names_that_yaml_reads_otherwise_are_quoted(name: str) -> None:
+    assert list(world(lesson(learnt(name))).types) == [name]
+    assert "\n  c7i.xlarge:\n" in world_text(lesson(learnt("c7i.xlarge")))
+
+
+@pytest.mark.parametrize("name", ["m5.large: x\n- y", "a b", "\x7f", "\u2028", "ü", "", "a" * 101])
+def test_names_that_no_world_can_have_are_left_out(name: str) -> None:
+    assert list(world(lesson(learnt(name), learnt("c7i.xlarge"))).types) == ["c7i.xlarge"]
+    assert not world_text(lesson(learnt(name)))
+
+
+@pytest.mark.parametrize("text", ["a\nboot: 9m", "a\rboot: 9m", "a\u2028boot: 9m", "\x7f"])
+def test_a_group_is_no_more_than_a_comment(text: str) -> None:
+    spec = world(lesson(learnt("c7i.xlarge"), group=text, count=Count(text)))
+    assert spec.boot == WorldSpec().boot
+
+
 def test_of_nothing_there_is_no_world() -> None:
     assert world_text(lesson(replace(learnt("a"), viewers=None))) == ""
