@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,7 +27,11 @@ from autoscaler.cli.status import status
 from autoscaler.cli.test import test
 from autoscaler.cli.tune import tune
 from autoscaler.cli.validate import validate
-from autoscaler.model.errors import AutoscalerError
+from autoscaler.model.errors import AutoscalerError, ConfigurationError, Problem
+
+_UNREAD = 128 + signal.SIGPIPE
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write to stdout fails with, or to a temporary file; adapters translate what happens to others."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,6 +68,26 @@ def main() -> None:
     """Run the command; what we know to go wrong is one line on stderr, never a traceback."""
     try:
         app()
+    except SystemExit as ended:  # typer and rich end with 1 when nobody reads on, which means something else here
+        if isinstance(ended.__context__, BrokenPipeError):
+            _end(_UNREAD)
+        raise
     except AutoscalerError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(error.exit_code)
+        _end(error.exit_code, str(error))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _drop_output()
+        _end(ConfigurationError.exit_code, str(Problem("output", 0, 0, "unwritable", os.strerror(error.errno))))
+
+
+def _drop_output() -> None:
+    """Let what could not be printed go: the interpreter would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _end(code: int, message: str = "") -> NoReturn:
+    with suppress(OSError):  # whoever does not hear it sees the code
+        if message:
+            typer.echo(message, err=True)
+    sys.exit(code)
