@@ -185,6 +185,32 @@ def test_whom_we_cut_waits_and_the_wait_is_counted() -> None:
     assert totals.disrupted_s == 30 * 10  # each came back one step later
 
 
+@pytest.mark.parametrize(("stay_s", "waits_s"), [(3000, 40), (320, 20)])
+def test_who_gives_up_or_had_to_go_anyway_waits_no_more(stay_s: float, waits_s: int) -> None:
+    """The only node ends at 300 s; who is cut is refused from 310 s on, and would be for ever."""
+    people = Told([(100, 0, stay_s, False)], length_s=600)
+    patience = SPEC.model_copy(update={"patience": timedelta(seconds=30)})
+    stage = set_stage(rules(bounds={"min": 1, "max": 1}), people, patience, 1, STEP)
+
+    def steer() -> Steered:
+        if stage.world.now - people.begin == timedelta(seconds=300):
+            SimulatedFleet(stage.world).terminate(next(iter(stage.world.nodes)))
+        return Steered(1, "hold", ())
+
+    totals = play(stage, people, STEP, steer).totals
+    assert (totals.viewers_cut, totals.rejected_sessions, totals.disrupted_s) == (100, 100, 100 * waits_s)
+
+
+def test_who_was_let_in_and_is_refused_again_counts_again() -> None:
+    """Four are let in at 30 s, when the 144 leave; at 50 s the only node dies."""
+    crash = Event(50.0, "node_crash", nodes=1)
+    people = Told([(144, 0, 25, False), (4, 5, 600, False)], length_s=120)
+    by = rules(bounds={"min": 1, "max": 1})
+    assert played(people, by).totals.rejected_sessions == 4
+    found = played(replace(people, events=(crash,)), by).totals
+    assert (found.rejected_sessions, found.lost_sessions) == (8, 4)
+
+
 def test_it_begins_with_the_nodes_that_the_policy_has_for_those_who_are_there() -> None:
     found = played(Told([(450, 0, 3600, False)]))
     assert (found.timeline.points[0].serving, found.totals.rejected_sessions, found.timeline.turns) == (5, 0, [])
