@@ -19,6 +19,11 @@ UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 UNSEEN_WAKE_MAX_AGE = timedelta(minutes=1)
 """How long EC2 may still list as stopped what we started. Later it has stopped again by itself."""
 
+UNSEEN_ENDING_MAX_AGE = timedelta(minutes=3)
+"""How long EC2 may still list as running what we ended. Later it is asked again: it did not hear, or did not act."""
+
+_UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
+
 _ROUNDING = 1e-9
 """Keeps 3 x 0.1 / 0.1 from becoming four nodes."""
 
@@ -132,6 +137,9 @@ def call_roll(view: View) -> Roster:
 def classify(node: Node, view: View) -> Phase:
     """Tell a node's phase. A source that could not be read never makes a node look worse than it was."""
     key = node.instance.instance_id
+    ended = _ended(node, view) if key in view.memory.endings else None
+    if ended is not None:
+        return ended
     if node.instance.state is not InstanceState.RUNNING:
         return _not_running(node, view)
     if key in view.memory.drains:
@@ -142,6 +150,16 @@ def classify(node: Node, view: View) -> Phase:
     if isinstance(node.servers, Gap) and admitted:
         return Phase.IN_SERVICE
     return _out_of_service(node, view, admitted=admitted)
+
+
+def _ended(node: Node, view: View) -> Phase | None:
+    """Tell the phase of a node that we ended: EC2's list lags behind, and whoever shuts down must not serve again."""
+    ending, instance = view.memory.endings[node.instance_id], node.instance
+    if instance.launched_at > ending.at:  # started again, by whomever
+        return None
+    if not ending.stop:
+        return Phase.TERMINATING
+    return Phase.STOPPED if instance.state in _UP else None
 
 
 def _not_running(node: Node, view: View) -> Phase:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from autoscaler.decide.classify import UNSEEN_LAUNCH_MAX_AGE, suspect
+from autoscaler.decide.classify import UNSEEN_ENDING_MAX_AGE, UNSEEN_LAUNCH_MAX_AGE, suspect
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
@@ -25,7 +25,9 @@ def track(view: View) -> Memory:
     served = [key for key, node in nodes.items() if key in serving or _was_admitted(node, memory)]
     admitted = _since(memory.admitted, served, now)
     pool = {**_filling(view), **memory.pool}
-    apart = {node.instance_id for node in view.snapshot.nodes} - admitted.keys() if pool else frozenset[str]()
+    endings = {key: end for key, end in memory.endings.items() if now - end.at <= UNSEEN_ENDING_MAX_AGE}
+    serving_on = admitted.keys() - endings.keys()
+    apart = {node.instance_id for node in view.snapshot.nodes} - serving_on if pool else frozenset[str]()
     return replace(
         memory,
         looked_at=now,
@@ -41,6 +43,7 @@ def track(view: View) -> Memory:
         windows=seen(view),
         pool={key: at for key, at in pool.items() if key in apart},
         wakes={key: wake for key, wake in memory.wakes.items() if key in apart},
+        endings=endings,
     )
 
 

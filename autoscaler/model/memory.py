@@ -68,6 +68,14 @@ class WakeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EndingRecord:
+    """A node that we asked EC2 to end, or were about to. `stop`: to stop it only."""
+
+    at: datetime
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """What one HAProxy process had counted at `at`, by its own clock: totals by line of the statistics and by figure.
 
@@ -110,7 +118,8 @@ class Memory:
 
     `pool` says since when a node is the warm pool's, launched to fill it or stopped by us, and `wakes` which of them
     were told to serve: both until it is in service. `no_stops_until`: EC2 refused to stop a node, so none is stopped,
-    and no pool filled, until then.
+    and no pool filled, until then. `endings` are the nodes that were told to stop or end a short while ago: never taken
+    back, whatever EC2 lists them as.
 
     `stock_outs` maps `type/subnet`, with `/spot` behind it for the spot market, to the time until which it is avoided,
     `breaches` a step's threshold to the time since which it is passed, `counters` a HAProxy process, as its balancer's
@@ -141,3 +150,4 @@ class Memory:
     pool: Mapping[str, datetime] = field(default_factory=dict)
     wakes: Mapping[str, WakeRecord] = field(default_factory=dict)
     no_stops_until: datetime | None = None
+    endings: Mapping[str, EndingRecord] = field(default_factory=dict)

@@ -11,12 +11,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autoscaler.decide.capacity import offering
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
-from autoscaler.model.plan import CancelDrain, Done, Drain, Failed, Launch, Outcome, Plan, Register, Stop, Wake
+from autoscaler.model.memory import DrainRecord, EndingRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
+from autoscaler.model.plan import (
+    CancelDrain,
+    Done,
+    Drain,
+    Ending,
+    Failed,
+    Launch,
+    Outcome,
+    Plan,
+    Register,
+    Result,
+    Skipped,
+    Stop,
+    Wake,
+)
 from autoscaler.plan.supply import STOCK_OUT_MEMORY
 
 NO_STOPS = timedelta(hours=1)
 """How long nothing is stopped after EC2 refused to, for want of a right or of a disk that stays: such things last."""
+
+_UNSURE = frozenset({"ec2_unreachable", "ec2_unavailable"})
+"""How an ending may fail though EC2 heard it. Every other failure says that nothing was done."""
 
 
 def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
@@ -36,7 +53,25 @@ def intend(memory: Memory, plan: Plan, now: datetime) -> Memory:
             pool.setdefault(action.instance_id, now)
         elif isinstance(action, Launch):
             launches.setdefault(action.token, _launched(action, now))
-    return replace(memory, drains=drains, launches=tuple(launches.values()), pool=pool, wakes=wakes)
+    return replace(
+        memory,
+        drains=drains,
+        launches=tuple(launches.values()),
+        pool=pool,
+        wakes=wakes,
+        endings=_about_to_end(memory, plan, now),
+    )
+
+
+def _about_to_end(memory: Memory, plan: Plan, now: datetime) -> dict[str, EndingRecord]:
+    """Remember who is told to stop or end, until it is woken: a crash before the answer must not bring it back."""
+    woken = {action.instance_id for action in plan.actions if isinstance(action, Wake)}
+    told = {
+        action.instance_id: EndingRecord(now, stop=isinstance(action, Stop))
+        for action in plan.actions
+        if isinstance(action, Ending)
+    }
+    return {key: end for key, end in {**memory.endings, **told}.items() if key not in woken}
 
 
 def _launched(action: Launch, now: datetime) -> LaunchRecord:
@@ -79,9 +114,11 @@ def settle(memory: Memory, outcomes: Sequence[Outcome], now: datetime) -> Memory
 
 def _settle_pool(memory: Memory, stock_outs: dict[str, datetime], outcomes: Sequence[Outcome], now: datetime) -> Memory:
     """Remember which nodes could not be started or stopped. What is out of stock is so for launches, too."""
-    wakes, no_stops_until = dict(memory.wakes), memory.no_stops_until
+    wakes, no_stops_until, endings = dict(memory.wakes), memory.no_stops_until, dict(memory.endings)
     for outcome in outcomes:
         action, result = outcome.action, outcome.result
+        if isinstance(action, Ending) and _not_done(result):
+            endings.pop(action.instance_id, None)
         if isinstance(action, Wake) and isinstance(result, Failed) and result.error == "stock_out":
             del wakes[action.instance_id]
             stock_outs[offering(action.instance_type, action.subnet, spot=False)] = now + STOCK_OUT_MEMORY
@@ -89,7 +126,11 @@ def _settle_pool(memory: Memory, stock_outs: dict[str, datetime], outcomes: Sequ
             wakes[action.instance_id] = WakeRecord(now, answered=True, failed=isinstance(result, Failed))
         elif isinstance(action, Stop) and isinstance(result, Failed) and not result.retryable:
             no_stops_until = now + NO_STOPS
-    return replace(memory, wakes=wakes, no_stops_until=no_stops_until)
+    return replace(memory, wakes=wakes, no_stops_until=no_stops_until, endings=endings)
+
+
+def _not_done(result: Result) -> bool:
+    return isinstance(result, Skipped) or (isinstance(result, Failed) and result.error not in _UNSURE)
 
 
 def recall(memory: Memory, plan: Plan, outcomes: Sequence[Outcome], now: datetime) -> Memory:

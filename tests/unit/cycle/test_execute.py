@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -242,8 +243,8 @@ def test_a_crash_after_a_stop_stops_nothing_else_and_loses_no_node(stage: Stage)
         drain={"sticky_for": "0s", "empty_for": "0s"},
         launch={"launch_template": "t", "subnets": ["subnet-a"], "warm_pool": {"stopped": 1}},
     )
-    stage.serving(1)
-    leaving = stage.serving(2)
+    first, leaving = stage.serving(1), stage.serving(2)
+    crashed_at = stage.world.now
     stage.do(Deregister(**about(leaving), endpoints=PLACES), memory=Memory())
     drains = {leaving.instance.instance_id: DrainRecord(stage.world.now, stage.world.now)}
     stage.store.memories["edge"] = replace(stage.store.load("edge"), drains=drains, looked_at=stage.world.now)
@@ -255,6 +256,14 @@ def test_a_crash_after_a_stop_stops_nothing_else_and_loses_no_node(stage: Stage)
     leaving.instance = replace(leaving.instance, state=InstanceState.RUNNING)  # as EC2 lists it for a while
     stage.hands = replace(stage.hands, journal=journal)
     again = stage.cycle(rules)
+    assert again.plan.actions == ()
+    assert {*again.memory.pool} == {leaving.instance.instance_id}
+    while not again.plan.actions:  # nobody knows whether EC2 heard
+        stage.world.advance(timedelta(seconds=30))
+        for node in (first, leaving):
+            stage.world.beat(node, 50.0)
+        again = stage.cycle(rules)
+    assert stage.world.now - crashed_at == timedelta(seconds=210)
     assert [(type(action).__name__, action.subject) for action in again.plan.actions] == [
         ("Stop", leaving.instance.instance_id)
     ]

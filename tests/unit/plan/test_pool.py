@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.decision import Phase
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, WakeRecord
+from autoscaler.model.memory import DrainRecord, EndingRecord, LaunchRecord, Memory, WakeRecord
 from autoscaler.model.plan import Launch, Plan, Stop, Wake
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, ServerStatus
 from autoscaler.plan.guard import guard
@@ -327,6 +328,71 @@ def test_while_ec2_stops_nothing_drained_nodes_are_ended(until: datetime, expect
 def test_while_ec2_stops_nothing_the_pool_is_not_filled_and_who_sleeps_stays() -> None:
     memory = remembered(1, pool=(2, 3), no_stops_until=NOW + seconds(1))
     assert told(made(asleep(2), filling(3), memory=memory)) == ["Terminate i-3 pool_surplus"]
+
+
+# What EC2 does not show yet -----------------------------------------------------------------------------------------
+
+
+def ending(seconds_ago: float, *, stop: bool) -> dict[str, EndingRecord]:
+    return {"i-2": EndingRecord(NOW - seconds(seconds_ago), stop=stop)}
+
+
+def steps_for(steps: Plan, subject: str) -> list[str]:
+    return [line for line in told(steps) if subject in line]
+
+
+@pytest.mark.parametrize("stop", [True, False])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        drained(2),
+        node(2),  # even while a balancer says it is up
+        filling(2),
+        booting(2, state=InstanceState.PENDING),
+        node(2, status=None, heartbeat=Heartbeat(NOW - seconds(60)), answers=False),
+    ],
+    ids=["drained", "up", "joined", "pending", "lost"],
+)
+def test_who_was_told_to_go_is_never_taken_back_nor_told_again(shown: Node, *, stop: bool) -> None:
+    memory = remembered(1, drains={"i-2": EMPTY} if shown == drained(2) else {}, endings=ending(5, stop=stop))
+    steps = made(shown, memory=replace(memory, pool={"i-2": LONG_AGO}), cpu=95.0)
+    assert steps.decision.phases["i-2"] is (Phase.STOPPED if stop else Phase.TERMINATING)
+    assert steps_for(steps, "i-2") == []
+    assert sum(action.count for action in steps.actions if isinstance(action, Launch)) == 1
+    assert steps.decision.current == 1
+
+
+@pytest.mark.parametrize(("stop", "step"), [(True, "Stop"), (False, "Terminate")])
+def test_when_ec2_did_not_act_for_minutes_it_is_asked_again(step: str, *, stop: bool) -> None:
+    memory = remembered(1, 2, drains={"i-2": EMPTY})
+    rules = pooled() if stop else policy()
+    asked = made(drained(2), memory=replace(memory, endings=ending(180, stop=stop)), rules=rules)
+    assert steps_for(asked, "i-2") == []
+    asked = made(drained(2), memory=replace(memory, endings=ending(181, stop=stop)), rules=rules)
+    assert steps_for(asked, "i-2") == [f"{step} i-2 drained"]
+
+
+def test_a_sleeper_that_was_ended_is_not_woken() -> None:
+    memory = remembered(1, pool=(2,), endings=ending(5, stop=False))
+    assert steps_for(made(asleep(2), memory=memory, cpu=95.0), "i-2") == []
+
+
+def test_what_sleeps_as_it_was_told_may_be_woken_at_once() -> None:
+    memory = remembered(1, pool=(2,), endings=ending(60, stop=True))
+    assert told(made(asleep(2), memory=memory, cpu=95.0)) == ["Wake i-2 below_desired"]
+
+
+def test_what_was_started_since_lives_again() -> None:
+    memory = remembered(1, endings=ending(60, stop=True))
+    assert steps_for(made(filling(2, launched_at=NOW - seconds(40)), memory=memory), "i-2") == ["Register i-2 joined"]
+
+
+def test_the_pool_does_not_forget_whom_ec2_shows_stopped_later() -> None:
+    memory = remembered(1, 2, pool=(2,), drains={"i-2": EMPTY}, endings=ending(5, stop=True))
+    shot = snapshot(node(1), drained(2), cpu={1: 55.0})
+    _, after = decide(shot, pooled(), memory)
+    assert after.pool == {"i-2": LONG_AGO}
+    assert filled(made(drained(2), memory=memory, rules=pooled(1))) == 0
 
 
 # The guard ----------------------------------------------------------------------------------------------------------

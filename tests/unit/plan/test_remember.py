@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from autoscaler.model.decision import Decision
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
+from autoscaler.model.memory import DrainRecord, EndingRecord, LaunchRecord, Memory, ScaleEvent, WakeRecord
 from autoscaler.model.plan import (
     Action,
     CancelDrain,
@@ -20,6 +20,7 @@ from autoscaler.model.plan import (
     Result,
     Skipped,
     Stop,
+    Terminate,
     Wake,
 )
 from autoscaler.plan.remember import intend, settle
@@ -34,6 +35,7 @@ STOCK_OUT = Failed("stock_out", "", retryable=True)
 LOST_ANSWER = Failed("ec2_unreachable", "", retryable=True)
 REJECTED = Failed("ec2_rejected", "", retryable=False)
 STOP = Stop(why="drained", **PLACE)
+END = Terminate(why="drained", **PLACE)
 WAKE = Wake(why="below_desired", instance_type="big", subnet="s", **NODE)
 FILL = Launch(
     token="f", why="pool_short", group="edge", spec=LaunchSpec(instance_type="big"), subnet="s", count=1, pool=True
@@ -142,3 +144,26 @@ def test_what_became_of_a_wake(result: Result, wakes: dict[str, Any], stock_outs
 )
 def test_when_ec2_will_not_stop_a_node_none_is_stopped_for_a_while(result: Result, until: Any) -> None:
     assert settle(intended(Memory(), STOP), [Outcome(STOP, result)], NOW).no_stops_until == until
+
+
+@pytest.mark.parametrize("action", [STOP, END])
+@pytest.mark.parametrize(
+    ("result", "ended"),
+    [
+        (Done(), True),
+        (LOST_ANSWER, True),
+        (Failed("ec2_unavailable", "", retryable=True), True),
+        (Failed("ec2_throttled", "", retryable=True), False),
+        (REJECTED, False),
+        (Skipped("publisher_live"), False),
+    ],
+)
+def test_who_was_told_to_end_or_may_have_been_is_remembered(action: Action, result: Result, *, ended: bool) -> None:
+    record = EndingRecord(NOW, stop=isinstance(action, Stop))
+    before = intended(Memory(), action)
+    assert before.endings == {"i-1": record}  # a crash now must not bring it back
+    assert settle(before, [Outcome(action, result)], NOW).endings == ({"i-1": record} if ended else {})
+
+
+def test_who_is_woken_ends_no_more() -> None:
+    assert intended(Memory(endings={"i-1": EndingRecord(NOW, stop=True)}), WAKE).endings == {}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from autoscaler.model.snapshot import InstanceState
+from autoscaler.model.plan import Admission, Done, Ending, Stop, Wake
+from autoscaler.model.report import CycleReport
+from autoscaler.model.snapshot import Instance, InstanceState
 from autoscaler.policy.schema import Policy
 from autoscaler.simulate.crowd import Visit
 from autoscaler.simulate.measures import measure
+from autoscaler.simulate.ports import SimulatedFleet
 from autoscaler.simulate.run import Played, Stage, play, set_stage
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
@@ -97,6 +101,45 @@ def test_the_pool_fills_up_again_with_what_joined_and_with_what_was_drained() ->
     assert ended.count("Stop pool_joined") == 2  # what was woken is replaced at once
     assert ended.count("Terminate drained") == 3
     assert (totals.viewers_cut, totals.max_nodes) == (0, 7)  # five serve while two join to be stopped
+
+
+class Late(SimulatedFleet):
+    """EC2 as it lists for three cycles as running what was stopped or ended."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage.world)
+        self.ran: dict[str, tuple[datetime, Instance]] = {}
+
+    def instances(self, group: str) -> tuple[Instance, ...]:
+        now, listed = self.world.now, {instance.instance_id: instance for instance in super().instances(group)}
+        up = {InstanceState.PENDING, InstanceState.RUNNING}
+        self.ran |= {key: (now, instance) for key, instance in listed.items() if instance.state in up}
+        return tuple((listed | {key: was for key, (at, was) in self.ran.items() if now - at <= 3 * STEP}).values())
+
+
+def test_nobody_is_sent_to_a_node_that_ends_while_ec2_still_lists_it_as_running() -> None:
+    waves = [(300, at, 60, False) for at in (*range(600, 3000, 130), *range(670, 3000, 170))]
+    crowd = Told([(190, 0, 3600, False), *waves])
+    quick = {"sticky_for": "0s", "empty_for": "0s"}
+    stage = staged(rules(2, scale_in={"stabilization": "0s"}, drain=quick), crowd)
+    stage.senses = replace(stage.senses, fleet=Late(stage))
+    ended: set[str] = set()
+    wrong: list[str] = []
+
+    def watch(report: CycleReport) -> None:
+        for outcome in report.outcomes:
+            action = outcome.action
+            if isinstance(action, Wake):
+                ended.discard(action.instance_id)
+            elif isinstance(action, Admission | Stop) and action.instance_id in ended:
+                wrong.append(f"{type(action).__name__} {action.instance_id}")
+            elif isinstance(action, Ending) and outcome.result == Done():
+                ended.add(action.instance_id)
+
+    stage.observer = watch
+    play(stage, crowd, STEP)
+    assert len(ended) > 10
+    assert wrong == []
 
 
 def test_a_drained_node_sleeps_when_the_group_was_at_its_largest() -> None:
