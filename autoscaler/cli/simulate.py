@@ -19,7 +19,7 @@ from rich.table import Table
 from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
 from autoscaler.cli.options import AsJson, spare
-from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, span_of, usage, world_of
+from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, ended_well, span_of, usage, world_of
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
@@ -54,7 +54,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     found = load_policies(texts)
     if html and len(found) > 1:
         raise usage("--html", f"shows one policy, and these are {len(found)}")
-    with new_file(html) if html else nullcontext() as write:  # before a long run it is known that it can be written
+    with ended_well(), new_file(html) if html else nullcontext() as write:  # before a long run: can it be written?
         results = [_run(policy, traffic, spec, seed, step) for policy in found]
         measures = [measured for measured, _ in results]
         if write:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import ROOT, environment
+from tests.support.daemon import DEADLINE_S, ROOT, environment
 from tests.unit.cli.test_simulate import LEVELS
 
 POLICY = ROOT / "policies/edge.yaml"
@@ -41,3 +43,17 @@ def test_a_closed_pipe_is_no_problem_found(trace: Path, form: str) -> None:
     read, write = os.pipe()
     os.close(read)
     assert ended(write, "simulate", POLICY, "--trace", trace, form) == (141, "")
+
+
+def test_a_page_that_is_not_wanted_any_more_leaves_nothing_behind(trace: Path, tmp_path: Path) -> None:
+    trace.write_text("time,viewers,publishers\n0d,40,1\n99d,300,1\n")
+    page, part = tmp_path / "page.html", tmp_path / "page.html.part"
+    words = ["-m", "autoscaler", "simulate", POLICY, "--trace", trace, "--html", page]
+    process = subprocess.Popen([sys.executable, *map(str, words)], env=environment(), stdout=subprocess.DEVNULL)
+    until = time.monotonic() + DEADLINE_S
+    while not part.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert part.exists()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE_S) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == [trace]
