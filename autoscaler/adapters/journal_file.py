@@ -104,9 +104,12 @@ def _unwritable(path: Path, message: str) -> ConfigurationError:
 def read_journal(path: Path) -> Iterator[Line]:
     """Yield the cycles of a file, one line at a time; a line that holds none costs itself only.
 
+    Where the file cannot be read any further, as when compressed data breaks off, the last line says so.
+
     Raises:
         ConfigurationError: `unreadable`, or the first line does not say that it is a journal that we can read.
     """
+    number = 0
     try:
         with _open(path, "r", compressed=path.suffix == ".xz") as file:
             _check_header(str(path), file.readline(_LONGEST))
@@ -118,7 +121,10 @@ def read_journal(path: Path) -> Iterator[Line]:
                     text = file.readline(_LONGEST)
     except _READING_ERRORS as error:
         message = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", message)]) from error
+        if not number:
+            raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", message)]) from error
+        said = f"and all after it cannot be read: {message}"
+        yield Line(number + 1, None, Problem(str(path), number + 1, 1, "broken-line", said))
 
 
 def _open(path: Path, mode: str, *, compressed: bool) -> IO[Any]:

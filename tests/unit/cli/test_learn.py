@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,6 +129,14 @@ def test_a_broken_line_costs_itself_only(learn: Learn, file: Path, story: list[C
     code, out, err = learn(file)
     assert (code, out, err.count("\n")) == (2, "", 102)
     assert err.endswith(f"and more that cannot be read\n{file}: no-cycles hold no cycle that can be read\n")
+
+
+def test_what_was_read_before_a_file_broke_off_counts(learn: Learn, file: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl.xz"
+    cut.write_bytes(lzma.compress(file.read_bytes())[:-12])  # no more than its footer
+    code, out, err = learn(cut)
+    assert (code, "180 cycles" in out) == (0, True)
+    assert err.startswith(f"{cut}:182:1: broken-line and all after it cannot be read: Compressed file ended ")
 
 
 def test_files_that_are_none_are_one_line(learn: Learn, file: Path, tmp_path: Path) -> None:

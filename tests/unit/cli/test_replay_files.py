@@ -21,6 +21,7 @@ from tests.support.fleet import policy, seconds
 from tests.support.stage import Stage
 
 Replay = Callable[..., tuple[int, str, str]]
+ENDED = "Compressed file ended before the end-of-stream marker was reached"
 HEADER = '{"format":"autoscaler-journal","version":2}\n'
 
 
@@ -168,6 +169,14 @@ def test_a_file_that_cannot_be_read_is_one_line(replay: Replay, file: Path, tmp_
     assert replay(tmp_path) == (2, "", f"{tmp_path}: unreadable Is a directory\n")
     cut.write_bytes(file.read_bytes())
     assert replay(cut) == (2, "", f"{cut}: unreadable Input format not supported by decoder\n")
-    cut.write_bytes(lzma.compress(file.read_bytes())[:-40])
-    code, _, err = replay(cut)
-    assert (code, err) == (2, f"{cut}: unreadable Compressed file ended before the end-of-stream marker was reached\n")
+    cut.write_bytes(lzma.compress(file.read_bytes())[:20])
+    assert replay(cut) == (2, "", f"{cut}: unreadable {ENDED}\n")
+
+
+def test_what_was_read_before_a_file_broke_off_counts(replay: Replay, file: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl.xz"
+    cut.write_bytes(lzma.compress(file.read_bytes())[:-12])  # no more than its footer
+    told = f"{cut}:5:1: broken-line and all after it cannot be read: {ENDED}\n"
+    assert replay(cut) == (1, "3 of 3 cycles match\n1 could not be replayed\n", told)
+    code, out, err = replay(cut, "--json")
+    assert (code, json.loads(out)["matched"], json.loads(out)["unreplayable"], err) == (1, 3, 1, told)
