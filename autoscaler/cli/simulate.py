@@ -34,7 +34,10 @@ from autoscaler.simulate.traffic.sessions import Traffic
 
 def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     policies: Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.")],
-    trace: Annotated[Path, typer.Option("--trace", help="The traffic: a CSV of levels or sessions, or a generator.")],
+    traces: Annotated[
+        list[Path],
+        typer.Option("--trace", metavar="FILE", help="The traffic: a CSV of levels or sessions, or a generator."),
+    ],
     world: WorldFile = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the traffic and of boot times.")] = 1,
     cycle: Cycle = "10s",
@@ -45,6 +48,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     as_json: AsJson = False,
 ) -> None:
     """Play policies against a trace and say what it would have cost, and whom. Nothing real is asked or changed."""
+    if len(traces) > 1:
+        raise usage("--trace", f"takes one here, and these are {len(traces)}", "autoscaler compare takes several")
+    (trace,) = traces
     step, span, spec = cycle_of(cycle), span_of(begin, end), world_of(world)
     texts = {str(file): read_text(file) for path in policies for file in policy_files(path)}
     if not texts:

@@ -79,6 +79,7 @@ def test_nodes_are_as_a_world_file_says(files: Path) -> None:
         (["--cycle", "soon"], "--cycle: usage is not a duration"),
         (["--cycle", "10ms"], "--cycle: usage is shorter than 1s"),
         (["--world", "none.yaml"], "none.yaml: unreadable"),
+        (["--trace", "b.csv"], "--trace: usage takes one here, and these are 2 (autoscaler compare takes several)"),
     ],
 )
 def test_what_cannot_be_is_told(files: Path, options: list[str], message: str) -> None:
