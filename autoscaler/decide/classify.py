@@ -188,8 +188,7 @@ def _out_of_service(node: Node, view: View, *, admitted: bool) -> Phase:
     apart = pooled(node, view)
     if joined(node, view.now):
         return Phase.FILLING if apart else Phase.JOINED
-    overdue = view.now - node.instance.launched_at >= view.policy.join.timeout
-    if overdue and node.heartbeat is None and not admitted:
+    if late(node, view) and node.heartbeat is None and not admitted:
         return Phase.FAILED_TO_JOIN
     return Phase.FILLING if apart else Phase.BOOTING
 
@@ -197,6 +196,11 @@ def _out_of_service(node: Node, view: View, *, admitted: bool) -> Phase:
 def joined(node: Node, now: datetime) -> bool:
     """Whether a node that no balancer vouches for runs, is a member of the cluster, and answers."""
     return node.instance.state is InstanceState.RUNNING and beating(node, now) and node.answers is not False
+
+
+def late(node: Node, view: View) -> bool:
+    """Whether the node was launched, or started, so long ago that it should have joined."""
+    return view.now - node.instance.launched_at >= view.policy.join.timeout
 
 
 def overdue(node: Node, view: View) -> bool:

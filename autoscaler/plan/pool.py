@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from autoscaler.decide.classify import joined, unseen
+from autoscaler.decide.classify import joined, late, unseen
 from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Decision, Phase
@@ -42,6 +42,8 @@ def tend(decision: Decision, view: View, additions: Sequence[Action]) -> Iterato
             yield _end(Terminate, node, view, why="pool_surplus")
         elif joined(node, view.now):
             yield _end(Stop, node, view, why="pool_joined")
+        elif late(node, view):
+            yield _end(Terminate, node, view, why="pool_hung")
     wanted = sum(action.count for action in additions if isinstance(action, Launch))
     yield from _weed(pool, view, wanted - _room(decision, view))
     if _may_stop(view) and decision.desired <= decision.current:
@@ -79,7 +81,8 @@ def _fill(pool: _Pool, decision: Decision, view: View) -> Iterator[Action]:
 class _Pool:
     """The nodes beside the group's capacity, without those that serve from now on.
 
-    `fresh` counts those that are stopped and would start, and are what the policy launches now.
+    `fresh` counts those that are stopped and would start, and are what the policy launches now, and `coming` those that
+    join for the pool, but for whoever should have long ago: it may stay for a reason of its own, and holds up nobody.
     """
 
     def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
@@ -88,7 +91,8 @@ class _Pool:
         self.asleep = [node for node in self.of(Phase.STOPPED) if node.instance.state is InstanceState.STOPPED]
         stopped = self.of(Phase.STOPPED)
         self.fresh = sum(_fits(node, view) and not _broken(node, view) for node in stopped)
-        self.coming = len(self.of(Phase.FILLING)) + len(unseen(view, pool=True))
+        in_time = sum(not late(node, view) for node in self.of(Phase.FILLING))
+        self.coming = in_time + len(unseen(view, pool=True))
 
     def of(self, phase: Phase) -> list[Node]:
         return [node for node in self._nodes if self._phases[node.instance_id] is phase]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from autoscaler.decide.capacity import offering
-from autoscaler.decide.classify import joined
+from autoscaler.decide.classify import joined, late
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase
 from autoscaler.model.plan import Wake
@@ -42,7 +42,9 @@ def _rank(node: Node, decision: Decision, view: View) -> int | None:
     """Return how soon a node would serve, 0 being at once; None when it is not the pool's, or would not start."""
     phase = decision.phases[node.instance_id]
     if phase is Phase.FILLING:
-        return 0 if joined(node, view.now) else 2
+        if joined(node, view.now):
+            return 0
+        return None if late(node, view) else 2
     return 1 if phase is Phase.STOPPED and _starts(node, view) else None
 
 

@@ -148,7 +148,8 @@ def test_a_pool_never_holds_what_max_would_not_let_start() -> None:
 
 
 def test_who_fills_the_pool_is_no_capacity_and_is_never_registered() -> None:
-    shot = snapshot(node(1), filling(2), booting(3), node(4, state=InstanceState.PENDING, status=None), cpu={1: 55.0})
+    starting = booting(4, state=InstanceState.PENDING)
+    shot = snapshot(node(1), filling(2), booting(3), starting, cpu={1: 55.0})
     decision, after = decide(shot, pooled(3), remembered(1, pool=(2, 3, 4)))
     assert decision.current == decision.desired == 1
     assert [decision.phases[f"i-{number}"] for number in (2, 3, 4)] == [Phase.FILLING] * 3
@@ -181,7 +182,7 @@ def test_a_node_of_the_pool_that_somebody_put_into_service_is_the_pools_no_more(
 
 
 def test_who_joined_serves_first_then_who_sleeps_then_who_boots_and_then_new_ones() -> None:
-    starting = node(5, state=InstanceState.PENDING, status=None)
+    starting = booting(5, state=InstanceState.PENDING, launched_at=NOW - seconds(95))
     steps = made(
         booting(2), asleep(3), filling(4), starting,
         memory=remembered(1, pool=(2, 3, 4, 5)), rules=pooled(4), cpu=360.0,
@@ -261,6 +262,46 @@ def test_once_it_serves_a_woken_node_is_like_any_other() -> None:
     memory = remembered(1, pool=(2,), wakes={"i-2": WakeRecord(NOW - seconds(90))})
     _, after = decide(snapshot(node(1), node(2), cpu={1: 55.0}), pooled(), memory)
     assert (after.pool, after.wakes, after.admitted["i-2"]) == ({}, {}, NOW)
+
+
+# What never comes ---------------------------------------------------------------------------------------------------
+
+
+def hung(number: int, **facts: Any) -> Node:
+    """It joined once and answers, but its heartbeat fell silent; and it was launched ten minutes ago."""
+    about = {"heartbeat": Heartbeat(NOW - seconds(120), 5.0), "launched_at": NOW - timedelta(minutes=10), **facts}
+    return filling(number, **about)
+
+
+def test_a_node_that_hangs_on_its_way_into_the_pool_is_ended_and_replaced() -> None:
+    steps = made(hung(2), memory=remembered(1, pool=(2,)), rules=pooled(1))
+    assert (steps_for(steps, "i-2"), filled(steps)) == (["Terminate i-2 pool_hung"], 1)
+    in_time = hung(2, launched_at=NOW - timedelta(minutes=10) + seconds(1))
+    assert told(made(in_time, memory=remembered(1, pool=(2,)), rules=pooled(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("node_2", "why"),
+    [
+        (hung(2, publishers=1), "publisher_live"),
+        (hung(2, publishers=MONGO_GAP), "publisher_live"),
+        (hung(2, sessions=PROXY_GAP), "sessions_live"),
+        (hung(2, status=ServerStatus.MAINT), "was_in_service"),
+        (hung(2, status=ServerStatus.MAINT, heartbeat=Heartbeat(NOW)), "was_in_service"),
+        (hung(2, sessions=PROXY_GAP, heartbeat=Heartbeat(NOW)), "sessions_live"),
+    ],
+)
+def test_who_hangs_and_may_not_be_ended_holds_up_nobody_and_is_told(node_2: Node, why: str) -> None:
+    steps = made(node_2, memory=remembered(1, pool=(2,)), rules=pooled(1))
+    assert [refusal.code for refusal in steps.refusals] == [why]
+    assert filled(steps) == 1
+    assert steps_for(steps, "i-2") == []
+
+
+def test_who_hangs_is_not_counted_on_when_nodes_are_wanted() -> None:
+    steps = made(hung(2), memory=remembered(1, pool=(2,)), cpu=95.0)
+    assert steps_for(steps, "i-2") == ["Terminate i-2 pool_hung"]
+    assert [action.pool for action in steps.actions if isinstance(action, Launch)] == [False]
 
 
 # What must leave ----------------------------------------------------------------------------------------------------
