@@ -49,7 +49,14 @@ class KeptMemory:
         if kept is None:
             return live
         return replace(
-            kept, drains=live.drains, launches=live.launches, events=live.events, pool=live.pool, wakes=live.wakes
+            kept,
+            drains=live.drains,
+            launches=live.launches,
+            events=live.events,
+            pool=live.pool,
+            wakes=live.wakes,
+            no_stops_until=live.no_stops_until,
+            endings=live.endings,
         )
 
     def keep(self, report: CycleReport) -> None:

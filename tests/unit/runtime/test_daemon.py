@@ -14,7 +14,15 @@ import pytest
 
 from autoscaler.cycle.execute import LiveExecutor
 from autoscaler.model.errors import ActionError, AutoscalerError, ConfigurationError, ObservationError, Problem
-from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent, WakeRecord
+from autoscaler.model.memory import (
+    DrainRecord,
+    EndingRecord,
+    LaunchRecord,
+    Memory,
+    Recommendation,
+    ScaleEvent,
+    WakeRecord,
+)
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.schema import Policy
 from autoscaler.runtime.daemon import Daemon, KeptMemory
@@ -281,7 +289,15 @@ def test_a_dry_run_knows_what_the_live_daemon_did_and_nothing_else_of_it(rig: Ri
     launch = LaunchRecord("t", "subnet-a", "c5.xlarge", 1, NOW)
     pool, wakes = {"i-2": NOW, "i-3": NOW}, {"i-3": WakeRecord(NOW)}
     events = (ScaleEvent(NOW, 1),)
-    live = Memory(drains={"i-1": DrainRecord(NOW)}, launches=(launch,), events=events, pool=pool, wakes=wakes)
+    live = Memory(
+        drains={"i-1": DrainRecord(NOW)},
+        launches=(launch,),
+        events=events,
+        pool=pool,
+        wakes=wakes,
+        no_stops_until=NOW,
+        endings={"i-4": EndingRecord(NOW)},
+    )
     rig.stage.store.memories["edge"] = replace(live, recommendations=(Recommendation(NOW, 9),))
     assert kept.load("edge") == replace(live, recommendations=own.recommendations)
     assert _without_store(rig, kept) == own
