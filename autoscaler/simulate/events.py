@@ -65,8 +65,10 @@ def _stock_out(cluster: Cluster, event: Event) -> End:
 
 def _source_down(cluster: Cluster, event: Event) -> End:
     world = cluster.world
-    world.dead.add(event.source)
-    return _held(world, event.source, lambda: world.dead.discard(event.source))
+    balancers = {f"haproxy:{name}" for name in world.balancers}
+    sources = balancers if event.source == "haproxy" else {event.source}
+    world.dead |= sources
+    return _held(world, event.source, lambda: world.dead.difference_update(sources))
 
 
 def _haproxy_reload(cluster: Cluster, event: Event) -> End:

@@ -191,9 +191,7 @@ class EventTold(Record):
     )
     share: Percent | None = Field(default=None, gt=0, le=100, description="how many of all viewers it hits")
     lasts: Duration | None = Field(default=None, alias="for", description="how long it lasts")
-    source: Literal["ec2", "mongodb", "haproxy", "ams"] | None = Field(
-        default=None, description="which source cannot be read"
-    )
+    source: Literal["ec2", "mongodb", "haproxy"] | None = Field(default=None, description="which source cannot be read")
 
     @cross_check
     def _fits_its_kind(self) -> Faults:

@@ -130,7 +130,7 @@ def test_a_node_that_never_joins_is_ended_and_another_launched() -> None:
     assert found.totals.node_seconds > 2 * 3600
 
 
-@pytest.mark.parametrize("source", ["mongodb", "haproxy:lb1", "ec2"])
+@pytest.mark.parametrize("source", ["mongodb", "haproxy", "ec2"])
 def test_a_source_that_is_down_shrinks_nothing(source: str) -> None:
     down = Event(900.0, "source_down", source=source, lasts_s=2700.0)
     busy = Told([(450, 0, 1000, False)], events=(down,))
