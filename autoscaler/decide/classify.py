@@ -20,7 +20,10 @@ UNSEEN_WAKE_MAX_AGE = timedelta(minutes=1)
 """How long EC2 may still list as stopped what we started. Later it has stopped again by itself."""
 
 UNSEEN_ENDING_MAX_AGE = timedelta(minutes=3)
-"""How long EC2 may still list as running what we ended. Later it is asked again: it did not hear, or did not act."""
+"""How long EC2 may still list as running what it said it would end. Later it is asked again."""
+
+UNANSWERED_ENDING_MAX_AGE = timedelta(seconds=15)
+"""The same where no answer came, as when we died while we asked: it may not have heard, and is asked again soon."""
 
 _UP = frozenset({InstanceState.PENDING, InstanceState.RUNNING})
 

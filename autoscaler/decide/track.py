@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from autoscaler.decide.classify import UNSEEN_ENDING_MAX_AGE, UNSEEN_LAUNCH_MAX_AGE, suspect
+from autoscaler.decide.classify import (
+    UNANSWERED_ENDING_MAX_AGE,
+    UNSEEN_ENDING_MAX_AGE,
+    UNSEEN_LAUNCH_MAX_AGE,
+    suspect,
+)
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
-from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, LaunchRecord, Memory
+from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, EndingRecord, LaunchRecord, Memory
 from autoscaler.model.snapshot import InstanceState, Node
 
 
@@ -25,7 +30,7 @@ def track(view: View) -> Memory:
     served = [key for key, node in nodes.items() if key in serving or _was_admitted(node, memory)]
     admitted = _since(memory.admitted, served, now)
     pool = {**_filling(view), **memory.pool}
-    endings = {key: end for key, end in memory.endings.items() if now - end.at <= UNSEEN_ENDING_MAX_AGE}
+    endings = {key: end for key, end in memory.endings.items() if now - end.at <= _unseen(end)}
     serving_on = admitted.keys() - endings.keys()
     apart = {node.instance_id for node in view.snapshot.nodes} - serving_on if pool else frozenset[str]()
     return replace(
@@ -45,6 +50,10 @@ def track(view: View) -> Memory:
         wakes={key: wake for key, wake in memory.wakes.items() if key in apart},
         endings=endings,
     )
+
+
+def _unseen(ending: EndingRecord) -> timedelta:
+    return UNSEEN_ENDING_MAX_AGE if ending.answered else UNANSWERED_ENDING_MAX_AGE
 
 
 def _filling(view: View) -> dict[str, datetime]:

@@ -69,10 +69,11 @@ class WakeRecord:
 
 @dataclass(frozen=True, slots=True)
 class EndingRecord:
-    """A node that we asked EC2 to end, or were about to. `stop`: to stop it only."""
+    """A node that we asked EC2 to end, or were about to. `stop`: to stop it only. `answered`: EC2 said it would."""
 
     at: datetime
     stop: bool = False
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,9 @@ def _settle_pool(memory: Memory, stock_outs: dict[str, datetime], outcomes: Sequ
         action, result = outcome.action, outcome.result
         if isinstance(action, Ending) and _not_done(result):
             endings.pop(action.instance_id, None)
+        elif isinstance(action, Ending):
+            told = EndingRecord(now, stop=isinstance(action, Stop), answered=isinstance(result, Done))
+            endings[action.instance_id] = told
         if isinstance(action, Wake) and isinstance(result, Failed) and result.error == "stock_out":
             del wakes[action.instance_id]
             stock_outs[offering(action.instance_type, action.subnet, spot=False)] = now + STOCK_OUT_MEMORY

@@ -91,7 +91,7 @@ MEMORY = Memory(
     pool={"i-6": NOW, "i-7": NOW},
     wakes={"i-6": WakeRecord(NOW), "i-7": WakeRecord(NOW, answered=True, failed=True)},
     no_stops_until=NOW,
-    endings={"i-8": EndingRecord(NOW), "i-9": EndingRecord(NOW, stop=True)},
+    endings={"i-8": EndingRecord(NOW), "i-9": EndingRecord(NOW, stop=True, answered=True)},
     windows={"mongodb.node.cpu_percent:/1m": Window(NOW, {"i-1": Past(NOW, NOW, (37.5, 0.0), (1, 0))})},
 )
 

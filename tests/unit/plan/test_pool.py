@@ -374,8 +374,8 @@ def test_while_ec2_stops_nothing_the_pool_is_not_filled_and_who_sleeps_stays() -
 # What EC2 does not show yet -----------------------------------------------------------------------------------------
 
 
-def ending(seconds_ago: float, *, stop: bool) -> dict[str, EndingRecord]:
-    return {"i-2": EndingRecord(NOW - seconds(seconds_ago), stop=stop)}
+def ending(seconds_ago: float, *, stop: bool, answered: bool = True) -> dict[str, EndingRecord]:
+    return {"i-2": EndingRecord(NOW - seconds(seconds_ago), stop=stop, answered=answered)}
 
 
 def steps_for(steps: Plan, subject: str) -> list[str]:
@@ -404,12 +404,14 @@ def test_who_was_told_to_go_is_never_taken_back_nor_told_again(shown: Node, *, s
 
 
 @pytest.mark.parametrize(("stop", "step"), [(True, "Stop"), (False, "Terminate")])
-def test_when_ec2_did_not_act_for_minutes_it_is_asked_again(step: str, *, stop: bool) -> None:
+@pytest.mark.parametrize(("answered", "patience"), [(True, 180), (False, 15)])
+def test_when_ec2_did_not_act_it_is_asked_again(step: str, patience: int, *, stop: bool, answered: bool) -> None:
     memory = remembered(1, 2, drains={"i-2": EMPTY})
     rules = pooled() if stop else policy()
-    asked = made(drained(2), memory=replace(memory, endings=ending(180, stop=stop)), rules=rules)
-    assert steps_for(asked, "i-2") == []
-    asked = made(drained(2), memory=replace(memory, endings=ending(181, stop=stop)), rules=rules)
+    told = ending(patience, stop=stop, answered=answered)
+    assert steps_for(made(drained(2), memory=replace(memory, endings=told), rules=rules), "i-2") == []
+    told = ending(patience + 1, stop=stop, answered=answered)
+    asked = made(drained(2), memory=replace(memory, endings=told), rules=rules)
     assert steps_for(asked, "i-2") == [f"{step} i-2 drained"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,7 +163,8 @@ def test_who_was_told_to_end_or_may_have_been_is_remembered(action: Action, resu
     record = EndingRecord(NOW, stop=isinstance(action, Stop))
     before = intended(Memory(), action)
     assert before.endings == {"i-1": record}  # a crash now must not bring it back
-    assert settle(before, [Outcome(action, result)], NOW).endings == ({"i-1": record} if ended else {})
+    after = replace(record, answered=isinstance(result, Done))
+    assert settle(before, [Outcome(action, result)], NOW).endings == ({"i-1": after} if ended else {})
 
 
 def test_who_is_woken_ends_no_more() -> None:
