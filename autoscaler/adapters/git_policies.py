@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from autoscaler.adapters.policy_files import is_policy
 from autoscaler.model.errors import ConfigurationError, Problem
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _PATIENCE_S = 60
 
 
@@ -22,7 +22,7 @@ def is_revision(text: str) -> bool:
 
 
 def revision_texts(spec: str) -> dict[str, str]:
-    """Read the policy file, or all of a folder without the tests beside them, by their names in the revision.
+    """Read the policy file, or what `policy_files` would list of a folder, by their names in the revision.
 
     A path is the repository's, or this folder's when it begins with `./`, as everywhere in git.
 
@@ -37,9 +37,10 @@ def revision_texts(spec: str) -> dict[str, str]:
     if kind != "tree":
         hint = "paths are the repository's; './' in front makes them this folder's"
         raise _problem(spec, "no-path", f"the revision {revision!r} has no {path!r}", hint)
-    listing = _git(spec, "ls-tree", "--full-tree", "-z", "--name-only", f"{commit}:{path}")
-    names = listing.decode(errors="replace").split("\0")
-    inside = [f"{path.rstrip('/')}/{name}" if path else name for name in sorted(names) if _is_policy(name)]
+    listing = _git(spec, "ls-tree", "--full-tree", "-z", f"{commit}:{path}").decode(errors="replace")
+    entries = [entry.partition("\t") for entry in listing.split("\0")]  # mode, type and id before the tab
+    names = sorted(name for about, _, name in entries if " blob " in about and is_policy(name))
+    inside = [f"{path.rstrip('/')}/{name}" if path else name for name in names]
     return {f"{revision}:{file}": _text(spec, f"{commit}:{file}") for file in inside}
 
 
@@ -58,11 +59,6 @@ def _commit(spec: str, revision: str) -> str:
 
 def _exists(commit: str, path: str) -> bool:
     return _run(path, "cat-file", "-e", f"{commit}:{path}").returncode == 0
-
-
-def _is_policy(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix in _SUFFIXES and not path.stem.endswith(".test")
 
 
 def _text(spec: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from stat import S_ISDIR, S_ISREG
 
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -35,7 +35,13 @@ class PolicyFiles:
 
 def policy_files(path: Path) -> list[Path]:
     """List the policy files of a folder in name order; a file is its own list."""
-    return [file for file in yaml_files(path) if file == path or not file.stem.endswith(".test")]
+    return [file for file in yaml_files(path) if file == path or is_policy(file.name)]
+
+
+def is_policy(name: str) -> bool:
+    """Whether what has this name in a folder is taken for a policy: YAML, neither a test nor hidden."""
+    path = PurePath(name)
+    return path.suffix in _SUFFIXES and not path.stem.endswith(".test") and not _is_hidden(name)
 
 
 def yaml_files(path: Path) -> list[Path]:
@@ -47,12 +53,20 @@ def yaml_files(path: Path) -> list[Path]:
 
 
 def entries(folder: Path) -> list[Path]:
-    """List everything in a folder but folders, in name order; raises ConfigurationError that names it."""
+    """List everything in a folder but folders and what is hidden, in name order.
+
+    Hidden is what programs keep there for themselves: `.pre-commit-hooks.yaml`, an editor's `.#edge.yaml`. Raises
+    ConfigurationError that names the folder.
+    """
     try:
         found = sorted(folder.iterdir())
     except OSError as error:
         raise _unreadable(folder, error) from error
-    return [file for file in found if not is_folder(file)]
+    return [file for file in found if not _is_hidden(file.name) and not is_folder(file)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def is_folder(path: Path) -> bool:

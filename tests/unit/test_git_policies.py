@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.adapters.git_policies import is_revision, revision_texts
+from autoscaler.adapters.policy_files import policy_files
 from autoscaler.model.errors import ConfigurationError
 from tests.support.repository import commit, git
 
@@ -53,6 +54,18 @@ def test_the_root_of_a_repository_is_a_folder_too(repository: Path) -> None:
     (repository / "top.yaml").write_text("# top\n")
     commit(repository)
     assert revision_texts("HEAD:") == {"HEAD:top.yaml": "# top\n"}
+
+
+def test_a_folder_of_a_revision_is_read_as_one_on_the_disk(repository: Path) -> None:
+    (repository / "below.yaml").mkdir()
+    for name in ("top.yaml", ".pre-commit-hooks.yaml", ".hidden.yml", "top.test.yaml", "below.yaml/far.yaml"):
+        (repository / name).write_text("# text\n")
+    commit(repository)
+    assert list(revision_texts("HEAD:")) == ["HEAD:top.yaml"]
+    assert [file.name for file in policy_files(repository)] == ["top.yaml"]
+    hidden = repository / ".hidden.yml"
+    assert list(revision_texts("HEAD:.hidden.yml")) == ["HEAD:.hidden.yml"]
+    assert policy_files(hidden) == [hidden]
 
 
 @pytest.mark.usefixtures("repository")
