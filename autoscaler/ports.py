@@ -89,10 +89,10 @@ class ProxyStats(Protocol):
         """The balancer's name in the settings."""
         ...
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
         """Return the process and every server of these backends; None: of all. One that does not exist has none.
 
-        `figures` asks for `Proxy.traffic` with these, of each server and of each backend as a whole.
+        `figures` asks for `Proxy.traffic` with these: of each backend as a whole and, with `each_server`, of servers.
         """
         ...
 

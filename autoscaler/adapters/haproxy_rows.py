@@ -103,18 +103,20 @@ def parse_stat(text: str) -> list[ServerRow]:
     return [_row([line[index] for index in at]) for line in lines if len(line) > kind and line[kind] == _SERVER_ROW]
 
 
-def parse_traffic(text: str, figures: Collection[str]) -> list[Line]:
-    """Read these figures of each server and backend row of `show stat`. What is not there has no figure.
+def parse_traffic(text: str, figures: Collection[str], *, each_server: bool = True) -> list[Line]:
+    """Read these figures of each backend's row of `show stat` and, with `each_server`, of each server's.
 
-    Nor has what was not measured, of which HAProxy says 0: a mean over no requests, and response times in tcp mode.
+    What is not there has no figure, nor has what was not measured, of which HAProxy says 0: a mean over no requests,
+    and response times in tcp mode.
     """
     lines = csv.reader(text[2:].splitlines())
     header = {column: index for index, column in enumerate(next(lines))}
     at = {figure: [header[column] for column in FIGURES[figure] if column in header] for figure in figures}
     kind, addr, mode, total = (header[column] for column in ("type", "addr", "mode", "stot"))
+    kinds = {_BACKEND_ROW, _SERVER_ROW} if each_server else {_BACKEND_ROW}
     found = []
     for line in lines:
-        if len(line) <= kind or line[kind] not in {_BACKEND_ROW, _SERVER_ROW}:
+        if len(line) <= kind or line[kind] not in kinds:
             continue
         unmeasured = set(MEANS) if line[total] in {"", "0"} else set() if line[mode] == "http" else {"response_ms"}
         cells = {figure: [line[index] for index in at[figure] if line[index]] for figure in at.keys() - unmeasured}

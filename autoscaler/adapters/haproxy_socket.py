@@ -116,16 +116,21 @@ class HaproxySocket:
         return self.stat_with_traffic(backends, (), worker)[0]
 
     def stat_with_traffic(
-        self, backends: Iterable[str], figures: Collection[str], worker: int | None = None
+        self, backends: Iterable[str], figures: Collection[str], worker: int | None = None, *, each_server: bool = True
     ) -> tuple[list[ServerRow], list[Line]]:
-        """Return what `stat` does, and these figures of each server and each backend. Raises ObservationError."""
+        """Return what `stat` does, and these figures of each backend and, with `each_server`, of each server.
+
+        Raises ObservationError.
+        """
         prefix = "" if worker is None else f"@!{worker} "
         kinds = 6 if figures else 4  # 2: backends, 4: servers
         rows: list[ServerRow] = []
         lines: list[Line] = []
         for backend in backends:
             command = f"{prefix}show stat {self._checked(backend)} {kinds} -1"
-            more_rows, more_lines = self._read(command, lambda text: _parse_stat_if_any(text, figures))
+            more_rows, more_lines = self._read(
+                command, lambda text: _parse_stat_if_any(text, figures, each_server=each_server)
+            )
             rows += more_rows
             lines += more_lines
         return rows, lines
@@ -187,10 +192,10 @@ class HaproxySocket:
         return error.strerror or str(error)
 
 
-def _parse_stat_if_any(text: str, figures: Collection[str]) -> tuple[list[ServerRow], list[Line]]:
+def _parse_stat_if_any(text: str, figures: Collection[str], *, each_server: bool) -> tuple[list[ServerRow], list[Line]]:
     if text.startswith("No such proxy"):
         return [], []
-    return parse_stat(text), parse_traffic(text, figures) if figures else []
+    return parse_stat(text), parse_traffic(text, figures, each_server=each_server) if figures else []
 
 
 def _lines(commands: Sequence[str]) -> Iterator[str]:

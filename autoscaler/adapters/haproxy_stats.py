@@ -36,19 +36,19 @@ class SocketStats:
         self._socket = socket
         self._master = master
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
         backends = EVERYTHING if backends is None else backends
         try:
             whose = self._socket.info().identity if figures else ""
             at = datetime.now(UTC)
-            rows, lines = self._socket.stat_with_traffic(backends, figures)
+            rows, lines = self._socket.stat_with_traffic(backends, figures, each_server=each_server)
             # After the rows: should a reload fall between the two, the start time is the later one, never the earlier.
             info = self._socket.info()
         except ObservationError as error:
             detail = f"{error.detail} ({self._socket.address})"
             raise ObservationError(f"haproxy:{self.balancer}", detail) from error
-        old = self._old_workers(backends, figures, info.pid)
+        old = self._old_workers(backends, figures, info.pid, each_server=each_server)
         if whose != info.identity:
             lines = []  # of which of the two they are nobody knows
         traffic = [Traffic(info.identity, at, tuple(lines)), *(worker.traffic for worker in old or ())]
@@ -59,13 +59,15 @@ class SocketStats:
             traffic=tuple(traffic) if figures else (),
         )  # fmt: skip
 
-    def _old_workers(self, backends: Sequence[str], figures: Collection[str], present: int) -> list[_Worker] | None:
+    def _old_workers(
+        self, backends: Sequence[str], figures: Collection[str], present: int, *, each_server: bool
+    ) -> list[_Worker] | None:
         """Return what each older worker says; None when nobody could tell."""
         if self._master is None:
             return None
         try:
             older = [pid for pid in self._master.workers() if pid != present]
-            found = [_worker(self._master, pid, backends, figures) for pid in older]
+            found = [_worker(self._master, pid, backends, figures, each_server=each_server) for pid in older]
         except ObservationError:
             return None
         return [worker for worker in found if worker]
@@ -79,11 +81,13 @@ class _Worker(NamedTuple):
     traffic: Traffic
 
 
-def _worker(master: HaproxySocket, pid: int, backends: Sequence[str], figures: Collection[str]) -> _Worker | None:
+def _worker(
+    master: HaproxySocket, pid: int, backends: Sequence[str], figures: Collection[str], *, each_server: bool
+) -> _Worker | None:
     """Ask an older worker; None when it ended while we asked, and its sessions with it."""
     try:
         at = datetime.now(UTC)
-        rows, lines = master.stat_with_traffic(backends, figures, pid)
+        rows, lines = master.stat_with_traffic(backends, figures, pid, each_server=each_server)
         identity = master.info_of(pid).identity if figures else ""
     except ObservationError:
         if pid in master.workers():
@@ -107,12 +111,12 @@ class HttpStats:
         self._auth = (username, password) if username else None
         self._timeout_s = timeout_s
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
         """See `ports.ProxyStats.read`. Raises ObservationError with the source `haproxy:<balancer>`."""
         at, text = datetime.now(UTC), self._page()
         try:
             rows = [row for row in parse_stat(text) if backends is None or row.backend in backends]
-            lines = parse_traffic(text, figures) if figures else []
+            lines = parse_traffic(text, figures, each_server=each_server) if figures else []
             lines = [line for line in lines if backends is None or line.backend in backends]
         except ValueError as error:
             raise ObservationError(f"haproxy:{self.balancer}", f"not a statistics page: {error}") from error
@@ -161,13 +165,13 @@ class FallbackStats:
         """The name both sources go by."""
         return self.first.balancer
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
         """Raise ObservationError with both causes when neither answers."""
         try:
-            return self.first.read(backends, figures)
+            return self.first.read(backends, figures, each_server=each_server)
         except ObservationError as first:
             try:
-                return self.second.read(backends, figures)
+                return self.second.read(backends, figures, each_server=each_server)
             except ObservationError as second:
                 raise ObservationError(first.source, f"{first.detail}; {second.detail}") from second
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from autoscaler.cycle.media import add_media
 from autoscaler.cycle.samples import sample
-from autoscaler.cycle.traffic import add_traffic, figures
+from autoscaler.cycle.traffic import add_traffic, figures, of_servers
 from autoscaler.decide.past import looked_at
 from autoscaler.decide.windows import smooth
 from autoscaler.model.booking import Booking
@@ -45,7 +45,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     heartbeats = _read("mongodb", senses.loads.heartbeats, now)
     streams = _read("mongodb", lambda: senses.loads.streams(now), now)
     bookings = _bookings(senses, policy, now)
-    readings = [_read_proxy(stats, backends, figures(policy), now) for stats in senses.proxies]
+    readings = [_read_proxy(stats, backends, policy, now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
     sources = _Sources(now, heartbeats, streams, _by_ip(proxies), _hiding(proxies), deaf[0] if deaf else None)
@@ -97,10 +97,10 @@ def _bookings(senses: Senses, policy: Policy, now: datetime) -> tuple[Booking, .
     return replace(found, subject="reservations") if isinstance(found, Gap) else found
 
 
-def _read_proxy(stats: ProxyStats, backends: Sequence[str], wanted: Collection[str], now: datetime) -> Proxy | Gap:
+def _read_proxy(stats: ProxyStats, backends: Sequence[str], policy: Policy, now: datetime) -> Proxy | Gap:
     """Read one balancer. Without addresses nobody could say which server is whose."""
     source = f"haproxy:{stats.balancer}"
-    reading = _read(source, lambda: stats.read(backends, wanted), now)
+    reading = _read(source, lambda: stats.read(backends, figures(policy), each_server=of_servers(policy)), now)
     if isinstance(reading, Gap) or "" not in {server.ip for server in reading.servers}:
         return reading
     return Gap(source, GROUP, now, "tells no addresses; a socket needs level operator, the page `stats show-legends`")

@@ -23,14 +23,19 @@ def figures(policy: Policy) -> frozenset[str]:
     return wanted | {"requests"} if wanted & {*MEANS} else wanted
 
 
+def of_servers(policy: Policy) -> bool:
+    """Whether the policy looks at the traffic of single servers, and not of backends alone."""
+    return any(signal.figure and signal.per_node for signal in policy.signals.values())
+
+
 def add_traffic(policy: Policy, memory: Memory, shot: FleetSnapshot) -> FleetSnapshot:
     """Return the snapshot with samples of the policy's traffic signals, and with the lines that they are made of."""
     signals = {signal.key_of_latest: signal for signal in policy.signals.values() if signal.figure}
     if not signals:
         return shot
-    ips = {node.instance.ip for node in shot.nodes} if any(signal.per_node for signal in signals.values()) else set()
-    proxies = tuple(_without_strangers(proxy, ips) for proxy in shot.proxies)
-    shot = replace(shot, proxies=proxies)
+    if of_servers(policy):
+        ips = {node.instance.ip for node in shot.nodes}
+        shot = replace(shot, proxies=tuple(_without_strangers(proxy, ips) for proxy in shot.proxies))
     table = _Table(policy, memory, shot)
     return shot.with_samples({key: dict(table.samples(signal)) for key, signal in signals.items()})
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from autoscaler.model.errors import ActionError, ObservationError
@@ -35,7 +35,7 @@ from autoscaler.model.snapshot import (
     Traffic,
     total_of,
 )
-from autoscaler.simulate.world import World
+from autoscaler.simulate.world import Place, World
 
 _COUNTED = (*COUNTERS, "requests", "rate")
 """What HAProxy tells from the first moment on."""
@@ -143,47 +143,74 @@ class SimulatedProbe:
         return {ip: ip in up for ip, _ in endpoints}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SimulatedProxyStats:
     """One balancer's statistics."""
 
     world: World
     balancer: str = "lb1"
+    _asked: Sequence[str] | None = None
+    _places: list[Place] = field(default_factory=list)
+    _version: int = -1
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
         """Return the servers of these backends, or of all, and what the world's `traffic` says of them."""
-        self.world.alive(f"haproxy:{self.balancer}")
-        servers = tuple([
-            server
-            for server in self.world.servers.values()
-            if server.balancer == self.balancer and (backends is None or server.backend in backends)
-        ])  # fmt: skip
-        started_at = self.world.haproxy_started_at
+        world = self.world
+        world.alive(f"haproxy:{self.balancer}")
+        servers = tuple([world.servers[place] for place in self._listed(backends)])
         traffic: tuple[Traffic, ...] = ()
         if figures:
-            lines = tuple(self._lines(servers, frozenset(figures)))
-            traffic = (Traffic(f"4242 {started_at.isoformat()}", self.world.now, lines),)
-        return Proxy(self.balancer, "2.6.12", 4242, started_at, servers, traffic=traffic)
+            lines = [*(self._lines(servers, figures) if each_server else ()), *self._totals(servers, figures)]
+            traffic = (Traffic(f"4242 {world.haproxy_started_at.isoformat()}", world.now, tuple(lines)),)
+        return Proxy(self.balancer, "2.6.12", 4242, world.haproxy_started_at, servers, traffic=traffic)
 
-    def _lines(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
-        """Yield each server's line, and each backend's, which adds up what its servers count."""
-        untouched = {figure: 0 for figure in _COUNTED if figure in figures}
-        counts = [figure for figure in ("sessions", "queued") if figure in figures]
-        sums: dict[str, dict[str, int]] = {}
+    def _listed(self, backends: Sequence[str] | None) -> Sequence[Place]:
+        """Return where the servers of these backends stand; looked up anew when any has changed but in its sessions."""
+        servers = self.world.servers
+        if (servers.version, backends) != (self._version, self._asked):
+            self._version, self._asked = servers.version, backends
+            self._places = [
+                place
+                for place in servers
+                if place[0] == self.balancer and (backends is None or place[1] in backends)
+            ]  # fmt: skip
+        return self._places
+
+    def _lines(self, servers: Iterable[Server], figures: Collection[str]) -> Iterator[Line]:
+        """Yield each server's line."""
+        untouched, counts = _untouched(figures), _counts(figures)
         for server in servers:
-            told: dict[str, int] = {name: getattr(server, name) for name in counts}
-            told |= self._told(server.backend, server.name, figures)
-            total = sums.setdefault(server.backend, untouched.copy())
-            for figure, value in told.items():
-                if figure not in MEANS:
-                    total[figure] = total.get(figure, 0) + value
-            yield Line(server.backend, server.name, server.ip, server.port, untouched | told if told else untouched)
+            told = {name: getattr(server, name) for name in counts} | self._told(server.backend, server.name, figures)
+            yield Line(server.backend, server.name, server.ip, server.port, untouched | told)
+
+    def _totals(self, servers: Sequence[Server], figures: Collection[str]) -> Iterator[Line]:
+        """Yield each backend's line, which adds up what its servers count, but for means."""
+        sums = {server.backend: _untouched(figures) for server in servers}
+        for name in _counts(figures):
+            for server in servers:
+                total = sums[server.backend]
+                total[name] = total.get(name, 0) + getattr(server, name)
+        for (balancer, backend, name), told in self.world.traffic.items():
+            if balancer == self.balancer and backend in sums and (balancer, backend, name) in self.world.servers:
+                total = sums[backend]
+                for figure, value in told.items():
+                    if figure in figures and figure not in MEANS:
+                        total[figure] = total.get(figure, 0) + value
         for backend, total in sums.items():
             yield Line(backend, "", "", 0, total | self._told(backend, "", figures))
 
-    def _told(self, backend: str, server: str, figures: frozenset[str]) -> dict[str, int]:
+    def _told(self, backend: str, server: str, figures: Collection[str]) -> dict[str, int]:
         told = self.world.traffic.get((self.balancer, backend, server))
         return {figure: value for figure, value in told.items() if figure in figures} if told else {}
+
+
+def _untouched(figures: Collection[str]) -> dict[str, int]:
+    return {figure: 0 for figure in _COUNTED if figure in figures}
+
+
+def _counts(figures: Collection[str]) -> list[str]:
+    """Return the figures that are no traffic, but of the server's present."""
+    return [figure for figure in ("sessions", "queued") if figure in figures]
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,18 @@ def test_traffic_is_read_for_those_who_ask(rig: Rig) -> None:
     assert all(line.figures == {"bytes_in": 0, "rate": 0} for line in told.values())
 
 
+def test_traffic_of_backends_alone_is_that_of_their_servers_all_the_same(rig: Rig) -> None:
+    serve(rig, "slot1")
+    serve(rig, "slot2")
+    rig.fetch()
+    figures = ["requests", "denied"]
+    (alone,) = rig.stats.read(BACKENDS, figures, each_server=False).traffic
+    (among,) = rig.stats.read(BACKENDS, figures).traffic
+    assert [line.backend for line in alone.lines] == [*BACKENDS]
+    assert alone.lines == tuple(line for line in among.lines if not line.server)
+    assert sum(line.figures["requests"] for line in alone.lines) == 1
+
+
 def test_traffic_is_told_of_the_server_that_had_it_and_of_its_backend(rig: Rig) -> None:
     serve(rig, "slot1")
     serve(rig, "slot2")

@@ -233,8 +233,8 @@ class Altered:
     alter: Callable[[Traffic], Traffic]
     balancer: str = "lb1"
 
-    def read(self, backends: Sequence[str] | None, figures: Collection[str] = ()) -> Proxy:
-        proxy = self.stats.read(backends, figures)
+    def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
+        proxy = self.stats.read(backends, figures, each_server=each_server)
         return replace(proxy, traffic=tuple(map(self.alter, proxy.traffic)))
 
 
