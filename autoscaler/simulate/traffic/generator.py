@@ -15,9 +15,9 @@ from autoscaler.policy.document import Document
 from autoscaler.simulate.traffic.draws import LogNormal, Popularity
 from autoscaler.simulate.traffic.exact import exp
 from autoscaler.simulate.traffic.publishers import OnAir
-from autoscaler.simulate.traffic.rate import MINUTE, arrivals, crowds, present, stay_of
+from autoscaler.simulate.traffic.rate import MINUTE, arrivals, crowded, crowds, present, stay_of
 from autoscaler.simulate.traffic.schema import EventTold, Generator
-from autoscaler.simulate.traffic.sessions import SECOND, Event, Floats, Ints, Sessions, merge
+from autoscaler.simulate.traffic.sessions import MOST_SESSIONS, SECOND, Event, Floats, Ints, Sessions, merge
 from autoscaler.simulate.traffic.viewers import come, surge
 
 _MOST_PRESENT = 2_000_000
@@ -69,6 +69,17 @@ class GeneratedTraffic:
         surged = sum(one.viewers for one in self.told.surges)
         return float(self._wanted.max()) + surged
 
+    def expected(self) -> dict[str, float]:
+        """Return about how many sessions there will be, by the key that brings them."""
+        told, turn = self.told, self.told.publishers
+        turn_s = stay_of(turn.on_air).mean_s + stay_of(turn.pause).mean_s
+        return {
+            "viewers": float(self._wanted.sum()) * MINUTE / self._stay.mean_s,
+            "publishers": told.streams.count * (1 + self.length_s / turn_s),
+            "flash_crowds": crowded(told.flash_crowds, self.length_s) if told.flash_crowds else 0.0,
+            "surges": float(sum(one.viewers for one in told.surges)),
+        }
+
     @property
     def _stay(self) -> LogNormal:
         return stay_of(self.told.viewers.stay)
@@ -97,12 +108,19 @@ class GeneratedTraffic:
 
 
 def ready(told: Generator, document: Document, seed: int) -> GeneratedTraffic:
-    """Make a description ready; raises ConfigurationError when its factors multiply to more than any cluster has."""
+    """Make a description ready; raises ConfigurationError for more at once than any cluster has, or for too long."""
     traffic = GeneratedTraffic(told, seed)
     most = traffic.most_present()
     if not most <= _MOST_PRESENT:
         message = f"its factors multiply to {most:.3g} viewers at once; at most {_MOST_PRESENT} can be drawn"
         raise ConfigurationError([document.problem(("viewers",), "too-many", message)])
+    expected = traffic.expected()
+    if sum(expected.values()) > MOST_SESSIONS:
+        message = f"some {sum(expected.values()):,.0f} sessions would come in all; at most {MOST_SESSIONS:,} are played"
+        hint = "a shorter length, fewer of them, or longer stays"
+        most = max(expected, key=expected.__getitem__)
+        at = (most,) if most in told.model_fields_set else ("length",)
+        raise ConfigurationError([document.problem(at, "too-many", message, hint)])
     return traffic
 
 

@@ -54,6 +54,14 @@ def _pairs(chunk: Levels) -> Iterator[tuple[int, int]]:
     return zip(chunk.viewers.tolist(), chunk.publishers.tolist(), strict=True)
 
 
+def come(times: Floats, viewers: Floats, publishers: Floats) -> Floats:
+    """Return about how many sessions begin from each row to the next: who leaves is replaced, a rise is on top."""
+    found = np.zeros(len(times) - 1)
+    for level, stay in ((viewers, VIEWER_STAY), (publishers, PUBLISHER_STAY)):
+        found += np.diff(times) * (level[1:] + level[:-1]) / (2 * stay.mean_s) + np.maximum(np.diff(level), 0.0)
+    return found
+
+
 class _Ahead:
     """What newcomers draw, drawn for thousands at once: how long they stay, how early in a step they come, a chance."""
 

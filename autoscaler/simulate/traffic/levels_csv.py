@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -13,10 +13,19 @@ from pydantic_core import PydanticCustomError
 
 from autoscaler.policy.times import parse_instant
 from autoscaler.policy.units import parse_duration
-from autoscaler.simulate.traffic.levels import STEP, Levels, publishers, viewers
+from autoscaler.simulate.traffic.levels import STEP, Levels, come, publishers, viewers
 from autoscaler.simulate.traffic.rows import LONGEST_S, Block, Complaints, blocks, numbers
 from autoscaler.simulate.traffic.schema import LAST_YEAR
-from autoscaler.simulate.traffic.sessions import MONDAY, SECOND, Event, Floats, Ints, Sessions, merge
+from autoscaler.simulate.traffic.sessions import (
+    MONDAY,
+    MOST_SESSIONS,
+    SECOND,
+    Event,
+    Floats,
+    Ints,
+    Sessions,
+    merge,
+)
 
 COLUMNS = ("time", "viewers", "publishers")
 _MOST = 1_000_000
@@ -68,10 +77,11 @@ def read_levels(path: Path, seed: int) -> RecordedLevels:
     """Check a file of levels from end to end; raises ConfigurationError with all that is wrong."""
     complaints, first, last, rows = Complaints(str(path)), np.nan, np.nan, 0
     form: Form | None = None
+    toll = _Toll()
     for block in blocks(path, complaints):
         form = form or _form(block.texts("time")[0])
         found = _times(block, complaints, form)
-        _counts(block, complaints)
+        toll.add(block, np.vstack([found, *_counts(block, complaints)]), complaints)
         _check_order(block, found, last, complaints)
         known = found[~np.isnan(found)]
         if len(known):
@@ -84,6 +94,26 @@ def read_levels(path: Path, seed: int) -> RecordedLevels:
     complaints.tell()
     begin = datetime.fromtimestamp(first, UTC) if form is Form.MOMENT else MONDAY
     return RecordedLevels(path, path.stem, begin, last - first, first, seed)
+
+
+@dataclass(slots=True)
+class _Toll:
+    """About how many sessions there are up to the last row that was read."""
+
+    last: Floats = field(default_factory=lambda: np.zeros((3, 0)))
+    total: float = 0.0
+
+    def add(self, block: Block, rows: Floats, complaints: Complaints) -> None:
+        """Count a block's rows, of time and levels; the first row that makes it too many is a complaint."""
+        first = self.last if self.last.size else rows[:, :1] * [[1.0], [0.0], [0.0]]
+        sums = self.total + np.cumsum(come(*np.hstack([first, rows])))
+        if self.total <= MOST_SESSIONS < sums[-1]:
+            row = int(np.searchsorted(sums, MOST_SESSIONS, side="right"))
+            message = (
+                f"by this row some {sums[row]:,.0f} sessions would have come; at most {MOST_SESSIONS:,} are played"
+            )
+            complaints.add(block.lines[row], 1, "too-many", message, "a shorter trace, or lower levels")
+        self.last, self.total = rows[:, -1:], float(sums[-1])
 
 
 def _form(text: str) -> Form:

@@ -105,6 +105,12 @@ def crowds(told: FlashCrowds, minutes: int, seed: int) -> Ints:
     return found
 
 
+def crowded(told: FlashCrowds, length_s: float) -> float:
+    """Return how many are expected to come with all flash crowds of a trace, without drawing one."""
+    size = told.viewers * float(exp(np.array([told.sigma * told.sigma / 2]))[0])
+    return length_s / told.every.total_seconds() * min(size, _LARGEST_CROWD)
+
+
 def _begins(every: float, minutes: int, seed: int) -> Ints:
     """Return the minutes in which crowds begin: a Poisson process."""
     draws, found = Draws(seed, Purpose.CROWDS), np.zeros(0, dtype=np.int64)

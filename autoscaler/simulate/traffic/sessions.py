@@ -20,6 +20,9 @@ SECOND = 10
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 """When a trace begins that names no day."""
 
+MOST_SESSIONS = 30_000_000
+"""A trace that is expected to have more is refused: twice a month of fifty busy nodes, and some ten minutes to play."""
+
 EventKind = Literal[
     "node_crash", "stop_heartbeats", "spot_interruption", "cut_viewers", "stock_out", "source_down", "haproxy_reload"
 ]

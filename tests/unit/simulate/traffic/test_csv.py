@@ -105,6 +105,18 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: bytes, told: st
     assert all("\n" not in line and len(line) < 300 for line in found)
 
 
+def test_levels_that_nobody_lives_to_see_are_refused_by_the_row_that_makes_them_so(tmp_path: Path) -> None:
+    rows = "".join(f"{day}d,{500_000 * min(day, 1)},10\n" for day in range(5))
+    assert refused(tmp_path / "t.csv", LEVELS + rows) == [
+        "t.csv:4:1: too-many by this row some 66,005,786 sessions would have come; at most 30,000,000 are played "
+        "(a shorter trace, or lower levels)"
+    ]
+    sawtooth = "".join(f"{10 * step},{1_000_000 * (step % 2)},0\n" for step in range(80))
+    assert [line.partition(" some")[0] for line in refused(tmp_path / "t.csv", LEVELS + sawtooth)] == [
+        "t.csv:61:1: too-many by this row"
+    ]
+
+
 def test_of_very_many_problems_the_rest_is_counted(tmp_path: Path) -> None:
     told = refused(tmp_path / "t.csv", HEAD + "x,1,viewer,a\n" * 1500)
     assert len(told) == 1001

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from autoscaler.model.errors import ConfigurationError
+from autoscaler.simulate.traffic.generator import GeneratedTraffic
 from autoscaler.simulate.traffic.rate import present
 from autoscaler.simulate.traffic.schema import Viewers
 from autoscaler.simulate.traffic.sessions import Event, Ints, Traffic
@@ -262,6 +263,34 @@ def test_what_is_wrong_is_told_with_its_place(old: str, new: str, told: str) -> 
     with pytest.raises(ConfigurationError) as refused:
         generated(GENERATOR.replace(old, new))
     assert [problem for problem in refused.value.problems if told in str(problem)], str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("length", "added", "told"),
+    [
+        ("1d", "  base: 1000000", "5:1: too-many some 44,"),
+        ("366d", "  base: 0\npublishers: {on_air: {median: 1s}, pause: {median: 1s}}", "7:1: too-many some 191,"),
+        ("366d", "  base: 0\nstreams: {count: 10000}", "4:1: too-many some 69,"),
+        ("366d", "  base: 0\nflash_crowds: {viewers: 1000000, every: 1m}", "7:1: too-many some 527,04"),
+        ("1d", "  base: 700000\nsurges: [{at: 1h, viewers: 1000000}]", "5:1: too-many some"),
+    ],
+)
+def test_a_trace_that_nobody_lives_to_see_is_refused_before_anything_is_drawn(
+    length: str, added: str, told: str
+) -> None:
+    text = GENERATOR.replace("2h", length).replace("  base: 100", added)
+    with pytest.raises(ConfigurationError) as refused:
+        generated(text)
+    (problem,) = refused.value.problems
+    assert f"small.yaml:{told}" in str(problem)
+    assert "sessions would come in all; at most 30,000,000 are played (a shorter length, fewer of them," in str(problem)
+
+
+def test_as_many_sessions_come_as_are_expected_before_they_are_drawn() -> None:
+    told = "surges: [{at: 1h, viewers: 5000}]\nflash_crowds: {every: 2h, viewers: 300, sigma: 0.6}\nlength: 3d"
+    traffic = generated(GENERATOR.replace("length: 2h", told).replace("base: 100", "base: 1000"))
+    assert isinstance(traffic, GeneratedTraffic)
+    assert len(whole(traffic)) == pytest.approx(sum(traffic.expected().values()), rel=0.1)
 
 
 def test_all_problems_are_told_at_once() -> None:
