@@ -118,9 +118,9 @@ def ready(told: Generator, document: Document, seed: int) -> GeneratedTraffic:
     if sum(expected.values()) > MOST_SESSIONS:
         message = f"some {sum(expected.values()):,.0f} sessions would come in all; at most {MOST_SESSIONS:,} are played"
         hint = "a shorter length, fewer of them, or longer stays"
-        most = max(expected, key=expected.__getitem__)
-        at = (most,) if most in told.model_fields_set else ("length",)
-        raise ConfigurationError([document.problem(at, "too-many", message, hint)])
+        key = max(expected, key=expected.__getitem__)
+        place = key if key in told.model_fields_set else "length"
+        raise ConfigurationError([document.problem((place,), "too-many", message, hint)])
     return traffic
 
 
