@@ -44,6 +44,26 @@ def revision_texts(spec: str) -> dict[str, str]:
     return {f"{revision}:{file}": _text(spec, f"{commit}:{file}") for file in inside}
 
 
+def patch_name(place: str) -> str:
+    """Return how a patch for `git apply` names a policy's file, however that was given: as seen from this folder.
+
+    What is not below this folder is named from the top of its repository, and outside of any from the root.
+    """
+    here = Path.cwd()
+    file = here / place
+    if is_revision(place):
+        inside = place.partition(":")[2]
+        file = (here if inside.startswith(("./", "../")) else _top(here) or here) / inside
+    file = Path(os.path.realpath(file))  # git patches no links
+    roots = [root for root in (here, _top(file.parent)) if root and file.is_relative_to(root)]
+    return file.relative_to(roots[0] if roots else file.anchor).as_posix()
+
+
+def _top(folder: Path) -> Path | None:
+    """Return the top of the repository that a folder is in."""
+    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), None)
+
+
 def _commit(spec: str, revision: str) -> str:
     """Resolve a revision. None begins with a dash, so none can be taken for an option."""
     if not revision or revision.startswith("-"):

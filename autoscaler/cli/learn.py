@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from autoscaler.adapters.git_policies import patch_name
 from autoscaler.adapters.journal_file import Line, new_file, read_journal
 from autoscaler.adapters.policy_files import read_text
 from autoscaler.cli.options import AsJson, Group, spare
-from autoscaler.cli.playing import usage
+from autoscaler.cli.playing import ended_well, usage
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.load import load_policies
@@ -86,9 +87,10 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     lessons = [conclude(each, Limits(limit_cpu, limit_memory)) for each in school.groups.values()]
     if world_out and len(lessons) != 1:
         raise usage("--world-out", f"takes one group, and these are {len(lessons)}", "--group NAME")
-    told = [_tell(lesson, held, (str(policy), written)) for lesson in lessons]
+    file = patch_name(str(policy)) if policy else ""
+    told = [_tell(lesson, held, (file, written)) for lesson in lessons]
     world = world_text(lessons[0]) if world_out else ""
-    with new_file(world_out) if world_out and world else nullcontext() as write:
+    with ended_well(), new_file(world_out) if world_out and world else nullcontext() as write:
         if write:
             write(world)
     _show(told, form, as_json=as_json)

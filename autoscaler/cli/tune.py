@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from autoscaler.adapters.git_policies import is_revision, patch_name, revision_texts
 from autoscaler.adapters.policy_files import is_folder, read_text
 from autoscaler.cli.options import AsJson
 from autoscaler.cli.playing import (
@@ -69,7 +70,7 @@ _FORMS: dict[Format, Callable[[Outcome], str]] = {Format.TEXT: text, Format.MARK
 
 
 def tune(  # noqa: PLR0913, PLR0917 - a command takes what its options are
-    policy: Annotated[Path, typer.Argument(help="The policy's file.")],
+    policy: Annotated[str, typer.Argument(help="The policy's file, or REV:path in git.")],
     trace: Traces,
     world: WorldFile = None,
     seeds: Seeds = None,
@@ -108,7 +109,7 @@ def tune(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     found = Search(space, contest, goal)
     failure = _run(found, optimiser, trials, _playing(_engine(jobs, cluster), contest.size * (trials + 1)))
     if found.trials:
-        outcome = Outcome(found, seed_search, interrupted=failure is not None)
+        outcome = Outcome(found, seed_search, patch_name(policy), interrupted=failure is not None)
         typer.echo(json.dumps(outcome.plain(), indent=2) + "\n" if as_json else _FORMS[form](outcome), nl=False)
     if failure:
         raise failure
@@ -126,15 +127,22 @@ def _asked(file: Path | None, vary: Sequence[str] | None) -> tuple[SearchFile, T
     )
 
 
-def _space(policy: Path, wishes: Mapping[str, str], tell: Teller) -> Space:
+def _space(policy: str, wishes: Mapping[str, str], tell: Teller) -> Space:
     """Return what is searched, the usual where nothing is said."""
-    if is_folder(policy):
-        raise usage("tune", f"{policy} is a folder; one policy at a time is searched")
-    written = read_text(policy)
-    space = make_space(str(policy), written, wishes, tell) if wishes else usual_space(str(policy), written)
+    written = _text_of(policy)
+    space = make_space(policy, written, wishes, tell) if wishes else usual_space(policy, written)
     if not space.axes:
         raise usage("--vary", "is needed: this policy has nothing that is usually searched")
     return space
+
+
+def _text_of(policy: str) -> str:
+    """Read one policy, on the disk or in a revision."""
+    of_revision = is_revision(policy)
+    texts = revision_texts(policy) if of_revision else {}
+    if is_folder(Path(policy)) or (of_revision and policy not in texts):
+        raise usage("tune", f"{policy} is a folder; one policy at a time is searched")
+    return texts[policy] if of_revision else read_text(Path(policy))
 
 
 def _optimiser(space: Space, objectives: int, trials: int, seed: int) -> Optimiser:

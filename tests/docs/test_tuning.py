@@ -50,7 +50,7 @@ def test_the_search_that_is_shown_prints_that(tmp_path: Path, monkeypatch: pytes
 def test_every_key_of_the_json_is_explained() -> None:
     search = a_search()
     search.run(playing(trade), Everything(search.space), 3)
-    outcome = Outcome(search, 1).plain()
+    outcome = Outcome(search, 1, "edge.yaml").plain()
     assert first_spans(rows(FILE, "For scripts"))[: len(outcome)] == list(outcome)
     told = {word for row in rows(FILE, "For scripts") for word in re.findall(r"`(\w+)`", row[1])}
     entries = {*outcome["best"][0], *outcome["trials"][0], *next(iter(outcome["space"].values()))}

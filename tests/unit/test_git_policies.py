@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.adapters.git_policies import is_revision, revision_texts
+from autoscaler.adapters.git_policies import is_revision, patch_name, revision_texts
 from autoscaler.adapters.policy_files import policy_files
 from autoscaler.model.errors import ConfigurationError
 from tests.support.repository import commit, git
@@ -66,6 +66,40 @@ def test_a_folder_of_a_revision_is_read_as_one_on_the_disk(repository: Path) -> 
     hidden = repository / ".hidden.yml"
     assert list(revision_texts("HEAD:.hidden.yml")) == ["HEAD:.hidden.yml"]
     assert policy_files(hidden) == [hidden]
+
+
+@pytest.mark.parametrize(
+    ("folder", "place", "name"),
+    [
+        (".", "policies/edge.yaml", "policies/edge.yaml"),
+        (".", "./policies/../policies/edge.yaml", "policies/edge.yaml"),
+        (".", "{top}/policies/edge.yaml", "policies/edge.yaml"),
+        (".", "v1:policies/edge.yaml", "policies/edge.yaml"),
+        ("policies", "edge.yaml", "edge.yaml"),
+        ("policies", "{top}/policies/edge.yaml", "edge.yaml"),
+        ("policies", "v1:./edge.yaml", "edge.yaml"),
+        ("policies", "v1:policies/edge.yaml", "edge.yaml"),
+        ("policies/below", "../edge.yaml", "policies/edge.yaml"),
+        ("policies/below", "{top}/policies/edge.yaml", "policies/edge.yaml"),
+        ("policies/below", "v1:../edge.yaml", "policies/edge.yaml"),
+        (".", "link.yaml", "policies/edge.yaml"),
+        ("..", "{top}/policies/edge.yaml", "{name}/policies/edge.yaml"),
+    ],
+)
+def test_a_patch_names_the_file_as_git_apply_finds_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, folder: str, place: str, name: str
+) -> None:
+    (repository / "link.yaml").symlink_to("policies/edge.yaml")
+    monkeypatch.chdir(repository / folder)
+    assert patch_name(place.format(top=repository)) == name.format(name=repository.name)
+
+
+def test_a_file_outside_of_here_and_of_any_repository_is_named_from_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert patch_name("../edge.yaml") == str(tmp_path / "edge.yaml").lstrip("/")
 
 
 @pytest.mark.usefixtures("repository")

@@ -12,7 +12,7 @@ from autoscaler.simulate.tune.outline import patch, rewritten, shared
 
 
 def changed(file: str, text: str, suggestions: Sequence[Suggestion]) -> str:
-    """Return the patch of a policy's file that makes the suggestions true.
+    """Return the patch of a policy's file that makes the suggestions true; `file` is its name there.
 
     Nothing where there are none, or where a value is an alias or has an anchor: it stands for other values, too.
     """

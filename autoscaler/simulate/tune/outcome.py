@@ -13,10 +13,11 @@ from autoscaler.simulate.tune.trial import Trial
 
 @dataclass(frozen=True)
 class Outcome:
-    """A search that ended, or was `interrupted`. `seed` is the search's own."""
+    """A search that ended, or was `interrupted`. `seed` is the search's own; patches are of the file `name`."""
 
     search: Search
     seed: int
+    name: str
     interrupted: bool = False
 
     @property
@@ -37,7 +38,7 @@ class Outcome:
     def diff(self, trial: Trial) -> str:
         """Return what would change in the operator's file, as a patch for `git apply`."""
         space = self.search.space
-        return patch(space.file, space.text, space.rewritten(trial.point))
+        return patch(self.name, space.text, space.rewritten(trial.point))
 
     def plain(self) -> dict[str, Any]:
         """Lay it out as a JSON object, whose keys docs/tuning.md explains. The same search gives the same one."""

@@ -47,9 +47,11 @@ def rewritten(text: str, keys: Keys, value: str, order: Sequence[str] = ()) -> s
     return _added(text, holder, f"{keys[depth - 1]}: {rest}", order if depth == 1 else ())
 
 
-def patch(file: str, before: str, after: str) -> str:
-    """Return what turns one text of a file into the other, as a patch for `git apply`; nothing where they are alike."""
-    name = file.removeprefix("./").lstrip("/")
+def patch(name: str, before: str, after: str) -> str:
+    """Return what turns one text of a file into the other, as a patch for `git apply`; nothing where they are alike.
+
+    `name` is the file's from where it is applied on.
+    """
     lines = unified_diff(_LINES.findall(before), _LINES.findall(after), f"a/{name}", f"b/{name}")
     return "".join(line if line.endswith("\n") else line + _NO_NEWLINE for line in lines)
 

@@ -73,6 +73,44 @@ def test_its_patches_make_the_policies_that_it_tried_and_no_file_is_written(file
         git(files, "checkout", "--quiet", "edge.yaml")
 
 
+@pytest.mark.parametrize(
+    ("here", "place", "applied"),
+    [
+        (".", "{top}/policies/edge.yaml", "."),
+        ("policies", "{top}/policies/edge.yaml", "policies"),
+        ("traces", "../policies/edge.yaml", "."),
+        ("traces", "HEAD:policies/edge.yaml", "."),
+        ("policies", "HEAD:./edge.yaml", "policies"),
+    ],
+)
+def test_however_the_policy_was_given_git_applies_the_patch(
+    files: Path, monkeypatch: pytest.MonkeyPatch, here: str, place: str, applied: str
+) -> None:
+    for folder, name in (("policies", "edge.yaml"), ("traces", "rush.csv")):
+        (files / folder).mkdir()
+        (files / name).rename(files / folder / name)
+    commit(files)
+    monkeypatch.chdir(files / here)
+    given = ["tune", place.format(top=files), "--trace", str(files / "traces/rush.csv"), *SMALL, "--jobs", "1"]
+    result = CliRunner().invoke(app, [*given, "--json"], catch_exceptions=False)
+    diff = files / "edge.diff"
+    diff.write_text(json.loads(result.stdout)["best"][0]["diff"])
+    git(files / applied, "apply", str(diff))
+    assert git(files, "status", "--porcelain", "--untracked-files=no") == "M policies/edge.yaml"
+
+
+def test_a_policy_of_a_revision_is_searched_as_it_was_there(files: Path) -> None:
+    commit(files)
+    Path("edge.yaml").write_text(POLICY.replace("min: 2", "min: 3"))
+    given = ["tune", "HEAD:edge.yaml", "--trace", "rush.csv", *SMALL, "--jobs", "1", "--json"]
+    found = json.loads(CliRunner().invoke(app, given, catch_exceptions=False).stdout)
+    assert (found["file"], found["space"]["bounds.min"]["now"]) == ("HEAD:edge.yaml", "2")
+    with pytest.raises(ConfigurationError, match="tune: usage HEAD: is a folder; one policy at a time is searched"):
+        CliRunner().invoke(app, ["tune", "HEAD:", *given[2:]], catch_exceptions=False)
+    with pytest.raises(ConfigurationError, match=r"HEAD:none\.yaml: no-path the revision 'HEAD' has no 'none.yaml'"):
+        CliRunner().invoke(app, ["tune", "HEAD:none.yaml", *given[2:]], catch_exceptions=False)
+
+
 @pytest.mark.usefixtures("files")
 def test_neither_processes_nor_the_day_change_the_result() -> None:
     one, two = (told(*WIDE, jobs=jobs) for jobs in ("1", "2"))

@@ -23,7 +23,7 @@ def outcome(space: Space | None = None, figures: object = trade, seeds: int = 1,
     play = playing(figures)  # type: ignore[arg-type]  # a function of a policy
     search.run(play, Everything(search.space), 100)
     search.simplify(play)
-    return Outcome(search, 1)
+    return Outcome(search, 1, "policies/edge.yaml")
 
 
 @cache
@@ -87,7 +87,9 @@ def test_what_was_found_is_said(found: Outcome, sentence: str) -> None:
 
 def test_an_interruption_is_said_first() -> None:
     whole = usual()
-    assert sentences(Outcome(whole.search, 1, interrupted=True)).startswith("Interrupted: this is what was found")
+    assert sentences(Outcome(whole.search, 1, whole.name, interrupted=True)).startswith(
+        "Interrupted: this is what was found"
+    )
 
 
 def test_of_many_some_are_shown_from_end_to_end() -> None:
