@@ -15,6 +15,7 @@ from autoscaler.adapters.journal_file import lines, new_file
 from autoscaler.adapters.mongo import SOURCE
 from autoscaler.cli.moments import Since, Until
 from autoscaler.cli.options import Config, Group, spare
+from autoscaler.cli.playing import ended_well
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Streams
@@ -39,7 +40,7 @@ def record(
     """Write the daemon's journal of a span to a file, each cycle with all that its decision was made of."""
     spare("--output", output, [settings_file(config)])
     count = Count()
-    with reading_back(load_settings(config)) as journal, _writing(output) as write:
+    with ended_well(), reading_back(load_settings(config)) as journal, _writing(output) as write:
         groups = (group,) if group else journal.groups()
         reports = journal.span(groups, since, until or datetime.now(UTC), count.lose)
         for line in (level_rows if levels else lines)(map(count.take, reports)):

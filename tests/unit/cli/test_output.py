@@ -57,3 +57,26 @@ def test_a_page_that_is_not_wanted_any_more_leaves_nothing_behind(trace: Path, t
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE_S) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == [trace]
+
+
+BROKEN_OFF = """\
+import os, signal, time
+from contextlib import nullcontext
+from autoscaler.cli import record
+from autoscaler.cli.app import main
+class Journal:
+    def span(self, *_):
+        assert [each.name for each in os.scandir()] == ["monday.jsonl.part"]
+        os.kill(os.getpid(), signal.%s)
+        yield time.sleep(60)
+record.load_settings = lambda _: None
+record.reading_back = lambda _: nullcontext(Journal())
+main()
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_recording_that_is_broken_off_leaves_nothing_behind(tmp_path: Path, sent: signal.Signals) -> None:
+    words = [sys.executable, "-c", BROKEN_OFF % sent.name, "record", "--since", "1h", "--group", "edge"]
+    asked = subprocess.run([*words, "-o", "monday.jsonl"], cwd=tmp_path, env=environment(), check=False)
+    assert (asked.returncode, list(tmp_path.iterdir())) == (128 + sent, [])
