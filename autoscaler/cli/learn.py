@@ -15,13 +15,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from autoscaler.adapters.git_policies import patch_name
 from autoscaler.adapters.journal_file import Line, new_file, read_journal
 from autoscaler.adapters.policy_files import read_text
 from autoscaler.cli.options import AsJson, Group, spare
 from autoscaler.cli.playing import ended_well, usage
+from autoscaler.cli.tables import side_by_side
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.load import load_policies
@@ -177,9 +177,7 @@ def _print(told: Told) -> None:
     """Print a table, and the rest in lines."""
     typer.echo(told.lesson.group)
     if told.lesson.types:
-        head, *rows = table(told.lesson)
-        shown = Table(*head, show_edge=False, pad_edge=False)
-        for row in rows:
-            shown.add_row(*row)
-        Console().print(shown)
+        console = Console()
+        for shown in side_by_side(table(told.lesson), console.width):
+            console.print(shown)
     typer.echo(text(told), nl=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic_core import PydanticCustomError
 
 from autoscaler.adapters.policy_files import entries, is_folder, read_text, yaml_files
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -58,8 +59,8 @@ def usage(option: str, message: str, hint: str = "") -> ConfigurationError:
 def _duration(text: str, option: str) -> timedelta:
     try:
         return parse_duration(text)
-    except ValueError:
-        raise usage(option, "is not a duration; write a number and a unit: 10s, 30m, 18h, 2d") from None
+    except PydanticCustomError as error:
+        raise usage(option, f"{text!r} {error.message()}") from None
 
 
 def traces_of(paths: Sequence[Path], setting: Setting) -> list[Path]:

@@ -14,12 +14,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
 from autoscaler.cli.options import AsJson, spare
 from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, ended_well, span_of, usage, world_of
+from autoscaler.cli.tables import side_by_side
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import load_policies
 from autoscaler.policy.schema import Policy
@@ -30,6 +30,8 @@ from autoscaler.simulate.run import Played, play, set_stage
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.load import load_traffic
 from autoscaler.simulate.traffic.sessions import Traffic
+
+_SHOWN = 16
 
 
 def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
@@ -69,7 +71,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
         documents = [found.plain() for found in measures]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=2))
     else:
-        Console().print(table(measures))
+        console = Console()
+        for table in side_by_side(_lines(measures), console.width, "right"):
+            console.print(table)
 
 
 def _run(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: timedelta) -> tuple[Measures, Played]:
@@ -81,12 +85,7 @@ def _run(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step: tim
     return measure(played, policy.group, traffic.name, seed, time.perf_counter() - began), played
 
 
-def table(measures: Sequence[Measures]) -> Table:
-    """Lay runs out side by side, a measure a line."""
-    found = Table(show_edge=False, pad_edge=False)
-    for title in ("", *(one.policy for one in measures)):
-        found.add_column(title, justify="left" if not title else "right")
-    rows = [one.plain() for one in measures]
-    for key in rows[0]:
-        found.add_row(key, *(str(row[key])[:16] for row in rows))
-    return found
+def _lines(measures: Sequence[Measures]) -> list[list[str]]:
+    """Lay runs out side by side, a measure a line. The begin of a digest is as good as all of it to look at."""
+    rows = [one.plain() | {"digest": one.digest[:_SHOWN]} for one in measures]
+    return [["", *(one.policy for one in measures)], *([key, *(str(row[key]) for row in rows)] for key in rows[0])]

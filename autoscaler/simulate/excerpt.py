@@ -63,7 +63,11 @@ class Excerpt:
 def part(traffic: Traffic, from_s: float, to_s: float | None) -> Traffic:
     """Return the part of a trace between two times, or all of it; raises ConfigurationError when nothing is left."""
     end_s = traffic.length_s if to_s is None else min(traffic.length_s, to_s)
-    if from_s >= end_s:
-        message = f"leaves nothing of {traffic.name}, a trace of {traffic.length_s:g} s"
+    nothing = f"leaves nothing of {traffic.name}"
+    if from_s >= traffic.length_s:
+        message = f"{nothing}, a trace of {traffic.length_s:g} s"
         raise ConfigurationError([Problem("--from", 0, 0, "usage", message)])
+    if from_s >= end_s:
+        message = f"{nothing}: it has to be later than --from, which is {from_s:g} s"
+        raise ConfigurationError([Problem("--to", 0, 0, "usage", message)])
     return traffic if (from_s, end_s) == (0, traffic.length_s) else Excerpt(traffic, from_s, end_s)

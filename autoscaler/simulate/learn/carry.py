@@ -70,10 +70,11 @@ def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
 def _few(clusters: Clusters) -> Iterator[Finding]:
     if clusters.worth < FEWEST_NODES:
         alike = f", as good as {clusters.worth}: some for too short" if clusters.nodes > clusters.worth else ""
-        message = f"{clusters.nodes} nodes were seen at work{alike}, and nodes differ: {FEWEST_NODES} are needed"
+        seen = "1 node was" if clusters.nodes == 1 else f"{clusters.nodes} nodes were"
+        message = f"{seen} seen at work{alike}, and nodes differ: {FEWEST_NODES} are needed"
         yield Finding("few-nodes", message, blocks=True)
     if clusters.blocks < FEWEST_BLOCKS:
-        message = f"nodes were seen for {clusters.blocks} times ten minutes: at least {FEWEST_BLOCKS} are needed"
+        message = f"nodes were seen for {10 * clusters.blocks} minutes: at least {10 * FEWEST_BLOCKS} are needed"
         yield Finding("few-readings", message, blocks=True)
 
 

@@ -63,6 +63,24 @@ def test_a_table_has_a_column_a_policy(files: Path) -> None:
     assert len(json.loads(simulate(files, "--json", policy=""))) == 2
 
 
+@pytest.mark.parametrize(("width", "tables"), [(200, 1), (80, 3), (40, 5)])
+def test_however_narrow_a_terminal_is_no_name_is_cut(
+    files: Path, monkeypatch: pytest.MonkeyPatch, width: int, tables: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    (files / "edge.yaml").unlink()
+    groups = ["a", "b", "c", "d", "eu-west-1-webrtc-low-latency"]
+    for group in groups:
+        (files / f"{group}.yaml").write_text(QUIET.replace("group: edge", f"group: {group}\nslots: {group}"))
+    names = first_spans(rows(SIMULATION, "What it tells"))
+    lines = simulate(files, "--to", "1m", policy="").splitlines()
+    assert max(map(len, lines)) <= width
+    firsts = [line.split()[0] for line in lines if line.split()]
+    assert [firsts.count(name) for name in names] == [tables] * len(names)
+    if width > 28 + 27:
+        assert all(any(group in line.split() for line in lines) for group in groups)
+
+
 def test_nodes_are_as_a_world_file_says(files: Path) -> None:
     (files / "world.yaml").write_text(
         "types: {c7i.xlarge: {vcpus: 4, viewers: 2000, price: 1}}\nboot: {median: 10s, p95: 20s}\n"
@@ -75,8 +93,12 @@ def test_nodes_are_as_a_world_file_says(files: Path) -> None:
     ("options", "message"),
     [
         (["--from", "40m"], "--from: usage leaves nothing of levels, a trace of 1800 s"),
-        (["--from", "20m", "--to", "10m"], "--from: usage leaves nothing"),
-        (["--cycle", "soon"], "--cycle: usage is not a duration"),
+        (["--from", "20m", "--to", "10m"], "--to: usage leaves nothing of levels: it has to be later than --from"),
+        (["--to", "0s"], "--to: usage leaves nothing of levels: it has to be later than --from, which is 0 s"),
+        (["--from", "40m", "--to", "99d"], "--from: usage leaves nothing of levels, a trace of 1800 s"),
+        (["--from", "23h50m", "--to", "99d"], "--from: usage '23h50m' is not a duration; write a number and a unit"),
+        (["--to", "400d"], "--to: usage '400d' is longer than 366 days"),
+        (["--cycle", "soon"], "--cycle: usage 'soon' is not a duration"),
         (["--cycle", "10ms"], "--cycle: usage is shorter than 1s"),
         (["--world", "none.yaml"], "none.yaml: unreadable"),
         (["--trace", "b.csv"], "--trace: usage takes one here, and these are 2 (autoscaler compare takes several)"),

@@ -183,6 +183,12 @@ def test_nodes_that_must_have_refused_are_told() -> None:
     assert found.viewers
 
 
+def test_one_node_is_told_as_one() -> None:
+    few, short = learn("t", minutes(TRUTH, 8, nodes=1, hours=0.1), Limits()).findings[:2]
+    assert few.message == "1 node was seen at work, and nodes differ: 3 are needed"
+    assert short.message == "nodes were seen for 10 minutes: at least 120 are needed"
+
+
 def test_nodes_count_by_their_minutes() -> None:
     table = minutes(TRUTH, 8, nodes=6)
     short = table[(table[:, 0] < 2) | (table[:, 1] < 1)]  # four of the six were seen for ten minutes
