@@ -10,8 +10,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from autoscaler.adapters.policy_files import is_policy
 from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.policy.naming import is_policy
 
 _PATIENCE_S = 60
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.policy.load import read_policies
+from autoscaler.policy.naming import is_hidden, is_policy, is_yaml
 from autoscaler.policy.schema import Policy
-
-_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 class PolicyFiles:
@@ -38,35 +37,24 @@ def policy_files(path: Path) -> list[Path]:
     return [file for file in yaml_files(path) if file == path or is_policy(file.name)]
 
 
-def is_policy(name: str) -> bool:
-    """Whether what has this name in a folder is taken for a policy: YAML, neither a test nor hidden."""
-    path = PurePath(name)
-    return path.suffix in _SUFFIXES and not path.stem.endswith(".test") and not _is_hidden(name)
-
-
 def yaml_files(path: Path) -> list[Path]:
     """List what is called YAML in a folder, tests too and subfolders not, in name order; a file is its own list.
 
     A link that leads nowhere is listed: reading it tells so. Raises ConfigurationError for an unreadable folder.
     """
-    return [file for file in entries(path) if file.suffix in _SUFFIXES] if is_folder(path) else [path]
+    return [file for file in entries(path) if is_yaml(file.name)] if is_folder(path) else [path]
 
 
 def entries(folder: Path) -> list[Path]:
     """List everything in a folder but folders and what is hidden, in name order.
 
-    Hidden is what programs keep there for themselves: `.pre-commit-hooks.yaml`, an editor's `.#edge.yaml`. Raises
-    ConfigurationError that names the folder.
+    Raises ConfigurationError that names the folder.
     """
     try:
         found = sorted(folder.iterdir())
     except OSError as error:
         raise _unreadable(folder, error) from error
-    return [file for file in found if not _is_hidden(file.name) and not is_folder(file)]
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")
+    return [file for file in found if not is_hidden(file.name) and not is_folder(file)]
 
 
 def is_folder(path: Path) -> bool:
