@@ -1,7 +1,7 @@
 """One simulation in a process of its own: `python -m benchmarks.playing NODES HOURS [still]`.
 
 It prints, as JSON, the processor time of the playing in seconds and the process's most resident memory in MB. With
-`still` nobody steers: the people and the nodes of the same world alone.
+`still` nobody steers: the people of the same world alone, and so many nodes that none of them is refused.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _SEED = 1
 _SHIPPED = Path(__file__).parents[1] / "policies" / "edge.yaml"
 
 
-def policy_text(nodes: int) -> str:
-    """Return the shipped policy with room for half as many nodes again."""
+def policy_text(nodes: int, least: int = 2) -> str:
+    """Return the shipped policy with `least` nodes, and room for half as many again as `nodes`."""
     text = _SHIPPED.read_text(encoding="utf-8")
     bounds = "bounds: {min: 2, max: 10}"
     if bounds not in text:
         raise ValueError(f"{_SHIPPED} has no {bounds}")
-    return text.replace(bounds, f"bounds: {{min: 2, max: {max(10, nodes * 3 // 2)}}}")
+    return text.replace(bounds, f"bounds: {{min: {least}, max: {max(10, nodes * 3 // 2)}}}")
 
 
 def trace_text(nodes: int, hours: float) -> str:
@@ -45,19 +45,22 @@ def trace_text(nodes: int, hours: float) -> str:
     )
 
 
-def policy_of(nodes: int) -> Policy:
+def policy_of(nodes: int, least: int = 2) -> Policy:
     """Read `policy_text`."""
-    (policy,) = load_policies({"edge.yaml": policy_text(nodes)})
+    (policy,) = load_policies({"edge.yaml": policy_text(nodes, least)})
     return policy
 
 
 def main(nodes: int, hours: float, *, still: bool) -> dict[str, float]:
     """Play it once."""
     traffic = part(read_generator(trace_text(nodes, hours), "steady.yaml", _SEED), 0.0, None)
-    stage = set_stage(policy_of(nodes), traffic, WorldSpec(), _SEED, STEP)
+    policy = policy_of(nodes, least=nodes + max(1, nodes // 20) if still else 2)
+    stage = set_stage(policy, traffic, WorldSpec(), _SEED, STEP)
     began = time.process_time()
     played = play(stage, traffic, STEP, (lambda: Steered(nodes, "hold", ())) if still else None)
     cpu_s = time.process_time() - began
+    if still and played.totals.rejected_sessions:
+        raise RuntimeError("somebody was refused, and who tries again and again is no floor")
     return {
         "cpu_s": cpu_s,
         "resident_mb": resident_mb("self"),

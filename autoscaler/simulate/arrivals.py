@@ -7,31 +7,32 @@ from itertools import pairwise
 
 import numpy as np
 
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Coming
 from autoscaler.simulate.traffic.sessions import Sessions, Traffic
 
 
-def by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, list[Visit]]]:
+def by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, Coming]]:
     """Yield who arrives in each step that anybody arrives in; an edge has no publishers, an origin no viewers."""
-    waiting: list[Visit] = []
+    waiting = Coming()
     before = 0
     for chunk in traffic.chunks():
-        for number, visits in _steps(chunk, step_s, role):
+        for number, coming in _steps(chunk, step_s, role):
             if waiting and number != before:
                 yield before, waiting
-                waiting = []
-            waiting += visits  # a step may lie in two chunks
+                waiting = Coming()
+            waiting += coming  # a step may lie in two chunks
             before = number
     if waiting:
         yield before, waiting
 
 
-def _steps(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, list[Visit]]]:
-    """Yield the visits of a chunk step by step. A session leaves in the step in which its time is over."""
+def _steps(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, Coming]]:
+    """Yield a chunk's people step by step. A session leaves in the step in which its time is over."""
     there = np.flatnonzero((role == "both") | (chunk.publisher == (role == "origin")))
     start_s = chunk.start_s[there]
     number = np.floor_divide(start_s, step_s).astype(np.int64)
-    last = np.floor_divide(start_s + chunk.duration_s[there], step_s).astype(np.int64) + 1
-    visits = list(map(Visit, chunk.publisher[there].tolist(), last.tolist(), chunk.stream[there].tolist()))
-    for begin, end in pairwise([*np.flatnonzero(np.diff(number, prepend=-1)).tolist(), len(visits)]):
-        yield int(number[begin]), visits[begin:end]
+    last_step = (np.floor_divide(start_s + chunk.duration_s[there], step_s).astype(np.int64) + 1).tolist()
+    publisher, stream = chunk.publisher[there].tolist(), chunk.stream[there].tolist()
+    begins = np.flatnonzero(np.diff(number, prepend=-1))
+    for step, (begin, end) in zip(number[begins].tolist(), pairwise([*begins.tolist(), len(there)]), strict=True):
+        yield step, Coming(publisher[begin:end], last_step[begin:end], stream[begin:end])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
@@ -11,8 +11,9 @@ from random import Random
 from autoscaler.model.quick import quick
 from autoscaler.model.snapshot import PARKING, ServerStatus
 from autoscaler.simulate.counts import SessionCounts
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Coming, Visit
 from autoscaler.simulate.life import Life
+from autoscaler.simulate.stays import Stays
 from autoscaler.simulate.world import Place, SimulatedNode, World
 
 _WEIGHTS = 256
@@ -22,8 +23,12 @@ _COOKIES = 4096
 """Of so many sessions the servers are known of which somebody may hold a cookie."""
 
 
+Refused = list[tuple[Visit, str]]
+"""Who was refused, and at which address; "" where there was no server."""
+
+
 @quick
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Door:
     """A server that takes sessions, and the node behind it."""
 
@@ -68,6 +73,7 @@ class Balancer:
     returning: float
     counts: SessionCounts | None
     random: Random
+    stays: Stays = field(default_factory=Stays)
     _given: deque[str] = field(default_factory=lambda: deque(maxlen=_COOKIES))
     _members: Members = field(default_factory=Members)
     _version: int = -1
@@ -106,31 +112,83 @@ class Balancer:
             if node.answers and node.instance.ip in places and key in lives
         ]
 
-    def spread(self, number: int, visits: Sequence[Visit], lives: Mapping[str, Life]) -> list[tuple[Visit, str]]:
-        """Give each visit of a step a server; return whom AMS refused there, or "" where there was no server.
+    def spread(self, number: int, back: Sequence[Visit], new: Coming, lives: Mapping[str, Life]) -> Refused:
+        """Give each one of a step a server, who is back first; return whom AMS refused there.
 
         AMS goes on passing health checks while it refuses (Ant-Media-Server, StatsCollector.java), so its balancer goes
         on sending. Whoever holds the cookie of a server that is up, or drains, goes there (HAProxy management guide,
         `set server state drain`). One who was here before holds the cookie of any of the last sessions.
         """
-        doors, given = self.doors(lives), list[Door]()
-        refused: list[tuple[Visit, str]] = []
-        rest = self._led_by_cookies(visits, doors, lives, given, refused) if self.sticky else visits
-        if not doors:
-            refused += [(visit, "") for visit in rest]
-        elif all(door.life.size.weight == 1 for door in doors):
-            _level(rest, doors, given, refused)
+        doors, given, refused = self.doors(lives), list[Door](), Refused()
+        if self._alike(doors, back, new):
+            given, refused = self._all_at_once(doors, back, new)
         else:
-            _level_by_weight(rest, doors, given, refused)
+            visits = [*back, *new.visits()]
+            rest = self._led_by_cookies(visits, doors, lives, given, refused) if self.sticky else visits
+            self._one_by_one(rest, doors, given, refused)
         if self.counts:
             self.counts.add(number, [door.place for door in given])
         if self.returning:
             self._given.extend(door.ip for door in given)
         return refused
 
+    def _alike(self, doors: Sequence[Door], back: Sequence[Visit], new: Coming) -> bool:
+        """Whether nobody needs a look: viewers without cookies, servers of one weight, nodes that mind no streams."""
+        if not doors or True in new.publisher or any(visit.publisher for visit in back):
+            return False
+        if self.sticky and (self.returning or any(visit.cookie for visit in back)):
+            return False
+        return all(door.life.size.weight == 1 and door.life.carried is None for door in doors)
+
+    def _all_at_once(
+        self, doors: Sequence[Door], back: Sequence[Visit], new: Coming
+    ) -> tuple[list[Door], Refused]:  # fmt: skip
+        """Do what `_one_by_one` does with those who are alike: once one is refused, all after it are, at that door."""
+        last_steps, streams = new.last_step, new.stream
+        if back:
+            last_steps = [visit.last_step for visit in back] + last_steps
+            streams = [visit.stream for visit in back] + streams
+        given, many = _fewest(doors, len(streams)), len(streams)
+        room = {door: door.life.beside.most_viewers - door.life.viewers for door in doors}
+        taken = Counter(given)
+        if any(room[door] < count for door, count in taken.items()):
+            many = _first_refused(given, room)
+            given[many:] = [given[many]] * (len(given) - many)
+            taken = Counter(given[:many])
+        for door, count in taken.items():
+            door.life.viewers += count
+        self.stays.add_viewers([door.life for door in given[:many]], last_steps, streams)
+        left = [*back[many:], *new.visits(max(0, many - len(back)))] if many < len(given) else []
+        return given, [(visit, given[many].ip) for visit in left]
+
+    def _one_by_one(
+        self, visits: Sequence[Visit], doors: Sequence[Door], given: list[Door], refused: Refused
+    ) -> None:  # fmt: skip
+        """Let each in where fewest are for the weight; of several such the node that was launched first."""
+        if not doors:
+            refused += [(visit, "") for visit in visits]
+            return
+        many = len(doors)
+        heap = [door.queue * many + number for number, door in enumerate(doors)]
+        heapify(heap)
+        for visit in visits:
+            number = heap[0] % many
+            door = doors[number]
+            if self._enter(visit, door, given, refused):
+                heapreplace(heap, door.queue * many + number)
+
+    def _enter(self, visit: Visit, door: Door, given: list[Door], refused: Refused) -> bool:
+        """Send one somewhere; whether AMS lets it in there."""
+        given.append(door)
+        if not door.life.enter(visit.stream, publisher=visit.publisher):
+            refused.append((visit, door.ip))
+            return False
+        self.stays.add(door.life, visit.last_step, visit.stream, publisher=visit.publisher)
+        return True
+
     def _led_by_cookies(
         self, visits: Sequence[Visit], doors: Sequence[Door], lives: Mapping[str, Life], given: list[Door],
-        refused: list[tuple[Visit, str]],
+        refused: Refused,
     ) -> list[Visit]:  # fmt: skip
         """Let in who holds a cookie that leads somewhere; return the others."""
         rest: list[Visit] = []
@@ -143,10 +201,8 @@ class Balancer:
             door = known.get(cookie) if known and cookie else None
             if door is None:
                 rest.append(visit)
-                continue
-            given.append(door)
-            if not door.life.enter(visit):
-                refused.append((visit, door.ip))
+            else:
+                self._enter(visit, door, given, refused)
         return rest
 
     def _from_before(self, visit: Visit) -> str:
@@ -156,33 +212,18 @@ class Balancer:
         return self._given[int(self.random.random() * len(self._given))]
 
 
-def _level(
-    visits: Sequence[Visit], doors: Sequence[Door], given: list[Door], refused: list[tuple[Visit, str]]
-) -> None:  # fmt: skip
-    """Let each in where fewest are; of several such the node that was launched first."""
+def _fewest(doors: Sequence[Door], count: int) -> list[Door]:
+    """Return the doors of so many who come, each where fewest are, if nobody is refused."""
     many = len(doors)
     heap = [door.life.people * many + number for number, door in enumerate(doors)]
     heapify(heap)
-    for visit in visits:
-        door = doors[heap[0] % many]
-        given.append(door)
-        if door.life.enter(visit):
-            heapreplace(heap, heap[0] + many)
-        else:
-            refused.append((visit, door.ip))
+    return [doors[heapreplace(heap, heap[0] + many) % many] for _ in range(count)]
 
 
-def _level_by_weight(
-    visits: Sequence[Visit], doors: Sequence[Door], given: list[Door], refused: list[tuple[Visit, str]]
-) -> None:  # fmt: skip
-    many = len(doors)
-    heap = [door.queue * many + number for number, door in enumerate(doors)]
-    heapify(heap)
-    for visit in visits:
-        number = heap[0] % many
-        door = doors[number]
-        given.append(door)
-        if door.life.enter(visit):
-            heapreplace(heap, door.queue * many + number)
-        else:
-            refused.append((visit, door.ip))
+def _first_refused(given: Sequence[Door], room: dict[Door, int]) -> int:
+    """Return the place of the first who is sent where there is no room any more."""
+    for number, door in enumerate(given):
+        if room[door] <= 0:
+            return number
+        room[door] -= 1
+    return len(given)

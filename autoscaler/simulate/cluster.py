@@ -19,10 +19,11 @@ from autoscaler.policy.schema import Policy
 from autoscaler.simulate.balancer import Balancer
 from autoscaler.simulate.chance import Chance
 from autoscaler.simulate.counts import SessionCounts
-from autoscaler.simulate.crowd import Share, Visit
+from autoscaler.simulate.crowd import Coming, Share, Visit
 from autoscaler.simulate.life import Life, Size, size_of
 from autoscaler.simulate.sources import Sources
 from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.stays import Audience, Stays
 from autoscaler.simulate.world import LIVING, SimulatedNode, World
 
 _TOLD = timedelta(minutes=1)
@@ -53,13 +54,14 @@ class Cluster:
         """Move `world` in steps of `step_s` seconds; the seed draws boot times and what fails."""
         self.world = world
         self.lives: dict[str, Life] = {}
+        self.stays = Stays()
+        self.returning: list[Visit] = []  # who was cut or refused, and tries again in the next step
         self._policy = policy
         self._spec = spec
         self._chance = Chance(spec, seed, world)
         self._step_s = step_s
         self._begun = world.now
         self._elapsed_s = 0.0
-        self._returning: list[Visit] = []
         self._lost = 0
         self._patience = int(spec.patience.total_seconds() // step_s)
         self._sizes: dict[str, Size] = {}
@@ -68,9 +70,10 @@ class Cluster:
             world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
             SessionCounts(world, step_s) if figures(policy) else None,
             Random(f"{seed} returning"),  # noqa: S311 - a simulation draws what it can draw again
+            self.stays,
         )  # fmt: skip
-        self._sources = Sources(world, spec, self._balancer)
-        self._audience = Life(self.usual)  # who would be here if nobody were ever refused
+        self._sources = Sources(world, self._balancer)
+        self._audience = Audience(self.usual)
         self._boot()  # a trace's first event meets those who are here already
 
     @cached_property
@@ -78,18 +81,15 @@ class Cluster:
         """What a node of the policy's first type carries."""
         return self._size(next(iter(self._policy.launch.types), self.world.template_type))
 
-    def step(self, number: int, arrivals: Sequence[Visit]) -> Incidents:
+    def step(self, number: int, arrivals: Coming) -> Incidents:
         """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
         incidents = Incidents()
         self._elapsed_s = number * self._step_s
         self._boot()
         for key in self._chance.due(self._elapsed_s):
             self._take(key)
-        for life in self.lives.values():
-            if number in life.viewers.ends or number in life.publishers.ends:
-                life.leave(number)
-        self._audience.leave(number)
-        self._audience.enter_all(arrivals)
+        self.stays.leave(number)
+        self._audience.step(number, arrivals)
         self._spread(number, arrivals, incidents)
         self._sources.tell(self.lives)
         incidents.lost, self._lost = self._lost, 0
@@ -102,8 +102,8 @@ class Cluster:
         for key, node in ended.items():
             life = self.lives.pop(key, None)
             if life is not None:
-                incidents.viewers_cut += life.viewers.present
-                incidents.publishers_cut += life.publishers.present
+                incidents.viewers_cut += life.viewers
+                incidents.publishers_cut += life.publishers
                 self._scatter(life, node, cut=True)
             if node.instance.state is InstanceState.TERMINATED:
                 del self.world.nodes[key]
@@ -127,12 +127,11 @@ class Cluster:
 
         They come back.
         """
-        told = Share(share)
-        for key, life in self.lives.items():
-            cookie = self.world.nodes[key].instance.ip
-            gone = life.scatter(publishers=False, share=told, cookie=cookie)
-            self._returning += gone
-            self._lost += len(gone)
+        cookies = {id(life): self.world.nodes[key].instance.ip for key, life in self.lives.items()}
+        gone = self.stays.scatter(list(self.lives.values()), publisher=False, share=Share(share))
+        for life, last_step, stream in gone:
+            self.returning.append(Visit(publisher=False, last_step=last_step, stream=stream, cookie=cookies[id(life)]))
+        self._lost += len(gone)
 
     def phases(self) -> Counter[str]:
         """Count the nodes that are paid for: `serving`, `draining`, and `coming`."""
@@ -144,13 +143,12 @@ class Cluster:
     def present(self) -> tuple[int, int]:
         """How many viewers and publishers are connected."""
         lives = self.lives.values()
-        viewers = [life.viewers.present for life in lives]
-        return sum(viewers), sum([life.publishers.present for life in lives])
+        return sum([life.viewers for life in lives]), sum([life.publishers for life in lives])
 
     @property
     def waiting(self) -> int:
         """How many who were cut or refused try again in the next step."""
-        return len(self._returning)
+        return len(self.returning)
 
     @property
     def role(self) -> str:
@@ -180,8 +178,7 @@ class Cluster:
     @property
     def needed(self) -> int:
         """How many nodes of the policy's first type would just carry everybody who wants to be here, refused or not."""
-        audience, most = self._audience, self.usual.most
-        return max(-(-audience.cpu // most.cpu), -(-audience.memory // most.memory))
+        return self._audience.needed
 
     @property
     def overloaded(self) -> bool:
@@ -230,18 +227,18 @@ class Cluster:
         ready_at = None if took is None else self._elapsed_s + took
         return Life(self._size(node.instance.instance_type), ready_at)
 
-    def _spread(self, number: int, arrivals: Sequence[Visit], incidents: Incidents) -> None:
+    def _spread(self, number: int, arrivals: Coming, incidents: Incidents) -> None:
         """Let in who is back and who is new. Who is refused tries again every step, as long as people have patience.
 
         Whose time is over while they wait come no more.
         """
         world = self.world
-        returning = [visit for visit in self._returning if visit.last_step > number]
+        returning = [visit for visit in self.returning if visit.last_step > number]
         incidents.waited_s += self._step_s * sum(visit.cut and not visit.publisher for visit in returning)
-        self._returning = []
+        self.returning = []
         if world.refusals:
             world.refusals = [told for told in world.refusals if world.now - told[0] <= _TOLD]
-        for visit, ip in self._balancer.spread(number, [*returning, *arrivals], self.lives):
+        for visit, ip in self._balancer.spread(number, returning, arrivals, self.lives):
             if ip:
                 world.refusals.append((world.now, ip))
             incidents.rejected += visit.until is None
@@ -249,12 +246,14 @@ class Cluster:
             if number < until:
                 cookie = ip or visit.cookie
                 again = Visit(visit.publisher, visit.last_step, visit.stream, visit.cut, until, cookie)
-                self._returning.append(again)
+                self.returning.append(again)
 
     def _scatter(self, life: Life, node: SimulatedNode, *, cut: bool) -> None:
         """Cut off everybody on a node."""
-        for publishers in (True, False):
-            self._returning += life.scatter(publishers=publishers, cut=cut, cookie=node.instance.ip)
+        for publisher in (True, False) if life.people else ():
+            gone = self.stays.scatter([life], publisher=publisher)
+            cookie = node.instance.ip
+            self.returning += [Visit(publisher, last, stream, cut, None, cookie) for _, last, stream in gone]
 
     def _take(self, key: str) -> None:
         """Take a node from EC2, if it is there, with all on it; the balancer's health check sees it."""

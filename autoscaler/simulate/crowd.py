@@ -1,10 +1,10 @@
-"""People: how many are somewhere, when they leave by themselves, and who wants in."""
+"""People: who is new, who wants in, and which share of them something happens to."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import Self
 
 from autoscaler.model.quick import quick
 
@@ -26,6 +26,39 @@ class Visit:
     cookie: str = ""
 
 
+@dataclass(slots=True)
+class Coming:
+    """Who is new in one step, in the order in which they come, as columns of one length: most need no `Visit`."""
+
+    publisher: list[bool] = field(default_factory=list)
+    last_step: list[int] = field(default_factory=list)
+    stream: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.last_step)
+
+    def __iadd__(self, others: Coming) -> Self:
+        """Let others come after them."""
+        self.publisher += others.publisher
+        self.last_step += others.last_step
+        self.stream += others.stream
+        return self
+
+    def only(self, *, publisher: bool) -> Coming:
+        """Return the publishers among them, or the viewers."""
+        if publisher not in self.publisher:
+            return Coming()
+        if (not publisher) not in self.publisher:
+            return self
+        mine = [one is publisher for one in self.publisher]
+        return Coming([publisher] * sum(mine), list(compress(self.last_step, mine)), list(compress(self.stream, mine)))
+
+    def visits(self, begin: int = 0) -> list[Visit]:
+        """Return them one by one, from place `begin` on."""
+        return list(map(Visit, self.publisher[begin:], self.last_step[begin:], self.stream[begin:]))
+
+
 class Share:
     """A share, 0 to 1, of several groups of people together: what it leaves over in one counts in the next.
 
@@ -41,21 +74,3 @@ class Share:
         """Return how many of the next group it takes."""
         taken, self._over = divmod(self._over + count * self._part, self._whole)
         return taken
-
-
-@dataclass(slots=True)
-class Crowd:
-    """Who is on a node: how many, and by the step in which they leave by themselves the stream of each."""
-
-    present: int = 0
-    ends: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def scatter(self, share: Share | None = None) -> Iterator[tuple[int, int]]:
-        """Cut off a share of them, or everybody; yield the last step and the stream of each."""
-        for last_step, streams in list(self.ends.items()):
-            stay = len(streams) - share.of(len(streams)) if share else 0
-            yield from ((last_step, stream) for stream in streams[stay:])
-            self.present -= len(streams) - stay
-            del streams[stay:]
-            if not streams:
-                del self.ends[last_step]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autoscaler.model.snapshot import Instance
-from autoscaler.simulate.crowd import Crowd, Share, Visit
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
 from autoscaler.simulate.world import LIVING
 
@@ -15,6 +14,7 @@ UNIT = 2**16 * 3**5 * 5**6 * 7**2 * 11 * 13
 """All of a node's CPU, or all of the memory that an idle one has left; of most round numbers their parts are whole."""
 
 _ROUNDING = 1e-9
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,53 @@ class Cost:
     memory: int = 0
 
 
+class Beside(dict[int, tuple[float, float]]):
+    """What a node is like beside some publishers and fetched streams: its CPU and memory in percent by its viewers.
+
+    Both are rounded, and worked out when they are asked for. More than `most_viewers` are beyond AMS's limit; where
+    already the others are, that is -1.
+    """
+
+    def __init__(self, size: Size, publishers: int, fetched: int) -> None:
+        """Work out what is left for viewers."""
+        super().__init__()
+        self._size, self._publishers, self._fetched = size, publishers, fetched
+        cpu, memory = size.filled(0, publishers, fetched)
+        cpu, memory = size.most.cpu - cpu, size.most.memory - memory
+        most = cpu // size.viewer.cpu
+        if size.viewer.memory:
+            most = min(most, memory // size.viewer.memory)
+        self.most_viewers = -1 if cpu < 0 or memory < 0 else most
+
+    def __missing__(self, viewers: int) -> tuple[float, float]:
+        """Work out the percentages."""
+        size = self._size
+        cpu, memory = size.filled(viewers, self._publishers, self._fetched)
+        idle_cpu, idle_memory = size.idle
+        found = self[viewers] = (
+            round(min(100.0, idle_cpu + 100 * (cpu / UNIT)), 2),
+            round(min(100.0, idle_memory + (100 - idle_memory) * (memory / UNIT)), 2),
+        )
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a type's nodes carry: each may fill `most`, of both. `price` and `spot_price` are of an hour."""
+    """What a type's nodes carry: each may fill `most`, of both. `price` and `spot_price` are of an hour.
+
+    `idle`: CPU and memory, in percent, of a node on which nobody is.
+    """
 
     viewer: Cost
     publisher: Cost
     stream: Cost
     most: Cost
+    idle: tuple[float, float]
     weight: int
     price: float
     spot_price: float
     stopped_price: float
+    _known: dict[tuple[int, int], Beside] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def fetches(self) -> bool:
@@ -47,6 +82,23 @@ class Size:
     def free(self) -> bool:
         """Whether it has no price."""
         return not (self.price or self.spot_price or self.stopped_price)
+
+    def filled(self, viewers: int, publishers: int, fetched: int) -> tuple[int, int]:
+        """Return what so many take of the CPU, and of the memory."""
+        viewer, publisher, stream = self.viewer, self.publisher, self.stream
+        return (
+            viewers * viewer.cpu + publishers * publisher.cpu + fetched * stream.cpu,
+            viewers * viewer.memory + publishers * publisher.memory + fetched * stream.memory,
+        )
+
+    def beside(self, publishers: int, fetched: int) -> Beside:
+        """Return what a node is like beside so many; what was worked out once is known, up to a bound."""
+        found = self._known.get((publishers, fetched))
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[publishers, fetched] = Beside(self, publishers, fetched)
+        return found
 
     def carries(self, cost: Cost) -> float:
         """Return how many that cost so much a node carries, if they are alone."""
@@ -76,6 +128,7 @@ def size_of(spec: WorldSpec, instance_type: str) -> Size:
             _share(spec.refuse_cpu - spec.idle_cpu, 100),
             _share(spec.refuse_memory - spec.idle_memory, 100 - spec.idle_memory),
         ),
+        idle=(spec.idle_cpu, spec.idle_memory),
         weight=kind.weight,
         price=kind.price,
         spot_price=_spot_price(spec, kind),
@@ -118,96 +171,59 @@ class Carried:
 
 @dataclass(slots=True)
 class Life:
-    """What the simulation knows of a node beyond its instance. `ready_at` is None for one that never joins."""
+    """What the simulation knows of a node beyond its instance. `ready_at` is None for one that never joins.
+
+    `beside`: what it is like beside its publishers and the streams that it fetches; those are minded only where
+    fetching costs anything.
+    """
 
     size: Size
     ready_at: float | None = None
-    viewers: Crowd = field(default_factory=Crowd)
-    publishers: Crowd = field(default_factory=Crowd)
-    cpu: int = 0
-    memory: int = 0
-    _carried: Carried | None = None
+    viewers: int = 0
+    publishers: int = 0
+    fetched: int = 0
+    beside: Beside = field(init=False)
+    carried: Carried | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Mind streams only where they cost anything."""
-        self._carried = Carried() if self.size.fetches else None
+        """Begin with nobody."""
+        self.beside = self.size.beside(0, 0)
+        self.carried = Carried() if self.size.fetches else None
 
     @property
     def people(self) -> int:
         """How many are on the node."""
-        return self.viewers.present + self.publishers.present
+        return self.viewers + self.publishers
 
     @property
     def full(self) -> bool:
         """Whether AMS would refuse even one who costs nothing."""
-        return self.cpu > self.size.most.cpu or self.memory > self.size.most.memory
+        return self.viewers > self.beside.most_viewers
 
     def load(self) -> float:
         """Return how much of the node's CPU its people take, as a ratio."""
-        return self.cpu / UNIT
+        cpu, _ = self.size.filled(self.viewers, self.publishers, self.fetched)
+        return cpu / UNIT
 
-    def filled(self) -> float:
-        """Return how much of the memory that an idle node has left its people take, as a ratio."""
-        return self.memory / UNIT
-
-    def enter_all(self, visits: Iterable[Visit]) -> None:
-        """Let everybody in, whatever AMS would say."""
-        if self._carried is not None:
-            for visit in visits:
-                self.enter(visit, limited=False)
-            return
-        for visit in visits:
-            crowd = self.publishers if visit.publisher else self.viewers
-            crowd.present += 1
-            crowd.ends[visit.last_step].append(visit.stream)
-        viewer, publisher = self.size.viewer, self.size.publisher
-        self.cpu = self.viewers.present * viewer.cpu + self.publishers.present * publisher.cpu
-        self.memory = self.viewers.present * viewer.memory + self.publishers.present * publisher.memory
-
-    def enter(self, visit: Visit, *, limited: bool = True) -> bool:
+    def enter(self, stream: int, *, publisher: bool = False) -> bool:
         """Let one in, if AMS does not refuse."""
-        size = self.size
-        cost = size.publisher if visit.publisher else size.viewer
-        cpu, memory = self.cpu + cost.cpu, self.memory + cost.memory
-        if self._carried is not None:
-            fetched = self._carried.change(visit.stream, publisher=visit.publisher, more=1)
-            cpu, memory = cpu + fetched * size.stream.cpu, memory + fetched * size.stream.memory
-        if limited and (cpu > size.most.cpu or memory > size.most.memory):
-            if self._carried is not None:
-                self._carried.change(visit.stream, publisher=visit.publisher, more=-1)
+        self.change((stream,), publisher=publisher, more=1)
+        if self.full:
+            self.change((stream,), publisher=publisher, more=-1)
             return False
-        self.cpu, self.memory = cpu, memory
-        crowd = self.publishers if visit.publisher else self.viewers
-        crowd.present += 1
-        crowd.ends[visit.last_step].append(visit.stream)
         return True
 
-    def leave(self, step: int) -> None:
-        """Let go who wants to go in this step."""
-        viewers = self.viewers.ends.pop(step, None)
-        if viewers:
-            self.viewers.present -= len(viewers)
-            self._without(viewers, self.size.viewer, publisher=False)
-        publishers = self.publishers.ends.pop(step, None)
-        if publishers:
-            self.publishers.present -= len(publishers)
-            self._without(publishers, self.size.publisher, publisher=True)
-
-    def scatter(
-        self, *, publishers: bool, share: Share | None = None, cut: bool = False, cookie: str = ""
-    ) -> list[Visit]:  # fmt: skip
-        """Cut off a share of its viewers, or of its publishers, or all of them; return who wants in again."""
-        crowd = self.publishers if publishers else self.viewers
-        lost = [Visit(publishers, last, stream, cut, None, cookie) for last, stream in crowd.scatter(share)]
-        cost = self.size.publisher if publishers else self.size.viewer
-        self._without([visit.stream for visit in lost], cost, publisher=publishers)
-        return lost
-
-    def _without(self, streams: list[int], cost: Cost, *, publisher: bool) -> None:
-        """Take off what these have cost."""
-        self.cpu -= len(streams) * cost.cpu
-        self.memory -= len(streams) * cost.memory
-        if self._carried is not None:
-            fetched = sum(self._carried.change(stream, publisher=publisher, more=-1) for stream in streams)
-            self.cpu += fetched * self.size.stream.cpu
-            self.memory += fetched * self.size.stream.memory
+    def change(self, streams: Sequence[int], *, publisher: bool, more: int) -> None:
+        """Count one more, 1, or less, -1, for each of these streams, whatever AMS would say."""
+        if not streams:
+            return
+        if publisher:
+            self.publishers += more * len(streams)
+        else:
+            self.viewers += more * len(streams)
+        if self.carried is not None:
+            for stream in streams:
+                self.fetched += self.carried.change(stream, publisher=publisher, more=more)
+        elif not publisher:
+            return
+        self.beside = self.size.beside(self.publishers, self.fetched)

@@ -18,7 +18,7 @@ from autoscaler.policy.schema import Policy
 from autoscaler.ports import Hands, Senses
 from autoscaler.simulate.arrivals import by_step
 from autoscaler.simulate.cluster import Cluster, Incidents
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Coming
 from autoscaler.simulate.events import befall
 from autoscaler.simulate.media import SimulatedRefusals
 from autoscaler.simulate.opening import begin
@@ -133,12 +133,12 @@ def set_stage(policy: Policy, traffic: Traffic, spec: WorldSpec, seed: int, step
 
     They are in service since long ago, and nobody is on them yet.
     """
-    number, first = next(by_step(traffic, step.total_seconds(), policy.role), (0, []))
+    number, first = next(by_step(traffic, step.total_seconds(), policy.role), (0, Coming()))
     nodes, wanted = 0, policy.bounds.min
     while wanted > nodes:  # whoever finds no room is not seen, so it takes some looks
         nodes = wanted
         stage = _build(policy, traffic, spec, seed, step, nodes)
-        stage.cluster.step(0, first if number == 0 else [])
+        stage.cluster.step(0, first if number == 0 else Coming())
         wanted = stage.steer().desired
     return _build(policy, traffic, spec, seed, step, nodes)
 
@@ -196,13 +196,13 @@ def _play(stage: Stage, traffic: Traffic, step: timedelta, steer: Steering, tell
     referee = _Referee(played, stage, step_s)
     events = list(traffic.events)
     crowds = by_step(traffic, step_s, stage.policy.role)
-    waiting: tuple[int, list[Visit]] | None = next(crowds, None)
+    waiting = next(crowds, None)
     begin = traffic.begin
     for number in range(ceil(traffic.length_s / step_s)):
         stage.world.now = begin + number * step
         at_s = number * step_s
         referee.events([event for event in events if at_s <= event.at_s < at_s + step_s], at_s)
-        arrivals: list[Visit] = []
+        arrivals = Coming()
         if waiting is not None and waiting[0] == number:
             arrivals, waiting = waiting[1], next(crowds, None)
         if number % _TOLD_EVERY == 0:

@@ -85,7 +85,7 @@ class Theirs:
                     name=instance.instance_id,
                     zone=instance.zone,
                     cpu=min(100.0, spec.idle_cpu + 100 * life.load()) if life else 0.0,
-                    people=life.viewers.present + life.publishers.present if life else 0,
+                    people=life.people if life else 0,
                     age_s=(now - instance.launched_at).total_seconds(),
                     ready=instance.ip in self._slots and not leaving,
                     leaving=leaving,
@@ -122,7 +122,7 @@ class Theirs:
         nodes, lives = self._stage.world.nodes, self._stage.cluster.lives
         for name, due_s in list(self._ends.items()):
             life = lives.get(name)
-            empty = life is None or not (life.viewers.present or life.publishers.present)
+            empty = life is None or not life.people
             if name in nodes and (empty or now_s >= due_s):
                 self._stage.hands.fleet.terminate(name)
             if name not in nodes or empty or now_s >= due_s:

@@ -8,9 +8,17 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from autoscaler.simulate.crowd import Coming, Visit
 from autoscaler.simulate.traffic.sessions import Event, Sessions
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def coming(visits: Sequence[Visit]) -> Coming:
+    """These, who are new and hold no cookies, as they come in a step."""
+    return Coming(
+        [visit.publisher for visit in visits], [visit.last_step for visit in visits], [visit.stream for visit in visits]
+    )
 
 
 @dataclass(frozen=True)

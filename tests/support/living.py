@@ -9,7 +9,7 @@ from typing import Any
 
 from autoscaler.model.plan import Endpoint
 from autoscaler.simulate.cluster import Cluster
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.crowd import Coming, Visit
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.world import SimulatedNode, World
 from tests.support.fleet import BACKEND, PORT, policy
@@ -37,7 +37,8 @@ class Living:
     def live(self, *visits: Visit) -> None:
         """Let a second pass, in which these come."""
         self._steps += 1
-        self.cluster.step(self._steps, visits)
+        self.cluster.returning += visits  # who may hold a cookie
+        self.cluster.step(self._steps, Coming())
         self.cluster.reap()
         self.world.advance(timedelta(seconds=1))
 

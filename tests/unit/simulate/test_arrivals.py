@@ -36,12 +36,12 @@ def test_everybody_comes_and_goes_in_time(
         if role == "both" or publisher is (role == "origin"):
             leaves = int((start_s + duration_s) // step_s) + 1
             expected[int(start_s // step_s)].append(Visit(publisher, leaves, number % 5))
-    assert dict(by_step(Chopped(told), step_s, role)) == expected
+    assert {step: new.visits() for step, new in by_step(Chopped(told), step_s, role)} == expected
 
 
 def test_whoever_comes_in_one_step_comes_together_though_chunks_part_them() -> None:
     found = by_step(Chopped([(7, 1.0, 5.0, False), (2, 30.0, 5.0, False)]), 10.0, "edge")
-    assert [(number, len(visits)) for number, visits in found] == [(0, 7), (3, 2)]
+    assert [(number, len(new)) for number, new in found] == [(0, 7), (3, 2)]
 
 
 @pytest.mark.parametrize("told", [[], [(1, 1.0, 5.0, True)]])

@@ -8,16 +8,19 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoscaler.model.snapshot import ServerStatus
 from autoscaler.simulate.balancer import Balancer
-from autoscaler.simulate.crowd import Visit
+from autoscaler.simulate.counts import SessionCounts
+from autoscaler.simulate.crowd import Coming, Visit
 from autoscaler.simulate.life import Life, size_of
 from autoscaler.simulate.run import Steered, play, set_stage
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
 from autoscaler.simulate.world import World
-from tests.support.crowd import Told
+from tests.support.crowd import Told, coming
 from tests.support.fleet import BACKEND, PORT, policy
 
 SPEC = WorldSpec.model_validate(
@@ -25,12 +28,20 @@ SPEC = WorldSpec.model_validate(
         "types": {
             "small": {"vcpus": 4, "viewers": 20},
             "light": {"vcpus": 8, "viewers": 400},
+            "tight": {"vcpus": 4, "viewers": 200, "memory": {"viewers": 33}},
             "heavy": {"vcpus": 8, "viewers": 400, "weight": 3},
         },
         "idle_cpu": "0%",
         "refuse_cpu": "100%",
     }
 )
+
+
+class OneByOne(Balancer):
+    """Looks at everybody."""
+
+    def _alike(self, *_: object) -> bool:
+        return False
 
 
 class Place:
@@ -51,7 +62,7 @@ class Place:
     def come(self, count: int, **about: str) -> list[str]:
         """Let so many viewers come; return where who was refused was refused."""
         visits = [Visit(publisher=False, last_step=9, **about)] * count  # type: ignore[arg-type]  # only a cookie
-        return [ip for _, ip in self.balancer.spread(1, visits, self.lives)]
+        return [ip for _, ip in self.balancer.spread(1, visits, Coming(), self.lives)]
 
     def set(self, number: int, status: ServerStatus) -> None:
         key = ("lb1", BACKEND, f"slot{number}")
@@ -88,6 +99,38 @@ def test_a_full_one_of_little_weight_refuses_while_another_has_room() -> None:
     place = Place("heavy", "small")
     assert place.come(100) == [place.ips[1]] * 17
     assert place.people == [63, 20]  # a third of the connections of the first, who would be next with 63
+
+
+viewers = st.tuples(st.integers(2, 6), st.integers(0, 3))
+"""In which step one leaves, and what is watched."""
+
+
+@given(
+    people=st.lists(st.integers(0, 30), min_size=1, max_size=8),
+    types=st.lists(st.sampled_from(["small", "light", "tight"]), min_size=8, max_size=8),
+    back=st.lists(viewers, max_size=20),
+    new=st.lists(viewers, max_size=70),
+    sticky=st.booleans(),
+)
+def test_all_at_once_go_where_they_go_one_by_one(
+    people: list[int], types: list[str], back: list[tuple[int, int]], new: list[tuple[int, int]], *, sticky: bool
+) -> None:  # fmt: skip
+    found = []
+    for kind in (Balancer, OneByOne):
+        place = Place(*types[: len(people)])
+        for life, count in zip(place.lives.values(), people, strict=True):
+            for _ in range(count):
+                life.enter(0)
+        returning = [Visit(publisher=False, last_step=last, stream=stream, until=7) for last, stream in back]
+        arrivals = coming([Visit(publisher=False, last_step=last, stream=stream) for last, stream in new])
+        counts = SessionCounts(place.world, 10.0)
+        place.balancer = kind(place.world, BACKEND, sticky, 0.0, counts, Random(1))  # noqa: S311 - a draw
+        refused = place.balancer.spread(1, returning, arrivals, place.lives)
+        lives = list(place.lives.values())
+        there = place.balancer.stays.on(lives, publisher=False)
+        stays = [{last: [stay[1:] for stay in stays] for last, stays in groups.items()} for groups in there]
+        found.append((refused, place.people, stays, place.world.traffic))
+    assert found[0] == found[1]
 
 
 def test_without_servers_everybody_is_turned_away() -> None:

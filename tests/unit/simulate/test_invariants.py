@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from autoscaler.model.snapshot import PARKING, InstanceState, ServerStatus
 from autoscaler.policy.schema import Policy
-from autoscaler.simulate.crowd import Crowd
 from autoscaler.simulate.life import Life
 from autoscaler.simulate.run import Stage, Steered, play, set_stage
 from autoscaler.simulate.spec import WorldSpec
@@ -130,8 +129,8 @@ class Witness:
     def _people_are_where_they_can_be(self) -> None:
         nodes = self.stage.world.nodes
         for key, life in self._lives:
-            assert life.viewers.present == _present(life.viewers)
-            assert life.publishers.present == _present(life.publishers)
+            assert life.viewers == len(self._streams(life, publisher=False))
+            assert life.publishers == len(self._streams(life, publisher=True))
             if life.people:
                 assert nodes[key].answers
                 assert nodes[key].instance.state is InstanceState.RUNNING
@@ -140,14 +139,10 @@ class Witness:
 
     def _costs_add_up(self) -> None:
         for _, life in self._lives:
-            size, watched, published = life.size, set(_streams(life.viewers)), set(_streams(life.publishers))
-            fetched = len(watched - published)
-            for name in ("cpu", "memory"):
-                assert getattr(life, name) == (
-                    life.viewers.present * getattr(size.viewer, name)
-                    + life.publishers.present * getattr(size.publisher, name)
-                    + fetched * getattr(size.stream, name)
-                )
+            watched, published = (set(self._streams(life, publisher=each)) for each in (False, True))
+            assert life.fetched == (len(watched - published) if life.size.fetches else 0)
+            cpu, memory = life.size.filled(life.viewers, life.publishers, life.fetched)
+            assert life.full == (cpu > life.size.most.cpu or memory > life.size.most.memory)
             if self.stage.policy.role != "both":  # where a stream may lose its publisher
                 assert not life.full
 
@@ -164,6 +159,11 @@ class Witness:
             assert fresh == (node.answers and key not in world.frozen)
         assert world.viewers == {"webrtc": self.stage.cluster.present[0]}
 
+    def _streams(self, life: Life, *, publisher: bool) -> list[int]:
+        """What those on a node watch, or publish."""
+        (found,) = self.stage.cluster.stays.on([life], publisher=publisher)
+        return [stream for stays in found.values() for _, stream, _ in stays]
+
     def _note(self) -> None:
         """Remember which nodes take nobody from now on. Cookies lead to one that drains."""
         open_to = (
@@ -174,15 +174,6 @@ class Witness:
         nodes = self.stage.world.nodes
         self.before = {key: life.people for key, life in self._lives}
         self.closed = {key for key, _ in self._lives if nodes[key].instance.ip not in doors}
-
-
-def _streams(crowd: Crowd) -> Iterator[int]:
-    for streams in crowd.ends.values():
-        yield from streams
-
-
-def _present(crowd: Crowd) -> int:
-    return sum(1 for _ in _streams(crowd))
 
 
 @settings(max_examples=60, deadline=None)

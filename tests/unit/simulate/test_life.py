@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from autoscaler.simulate.crowd import Share, Visit
-from autoscaler.simulate.life import Life, size_of
+from autoscaler.simulate.crowd import Share
+from autoscaler.simulate.life import UNIT, Life, size_of
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
+from autoscaler.simulate.stays import Stays
 
 KIND = "c5.xlarge"
 
@@ -20,13 +21,30 @@ def node(kind: dict[str, Any] | None = None, **world: Any) -> Life:
     return Life(size_of(WorldSpec.model_validate({**usual, "types": types, **world}), KIND))
 
 
-def viewers(life: Life, *streams: int, until: int = 9) -> int:
+def viewers(life: Life, *streams: int) -> int:
     """How many of these come in."""
-    return sum(life.enter(Visit(publisher=False, last_step=until, stream=stream)) for stream in streams)
+    return sum(life.enter(stream) for stream in streams)
 
 
-def publishers(life: Life, *streams: int, until: int = 9) -> int:
-    return sum(life.enter(Visit(publisher=True, last_step=until, stream=stream)) for stream in streams)
+def publishers(life: Life, *streams: int) -> int:
+    return sum(life.enter(stream, publisher=True) for stream in streams)
+
+
+def leave(life: Life, *streams: int, publisher: bool = False) -> None:
+    life.change(streams, publisher=publisher, more=-1)
+
+
+def filled(life: Life) -> float:
+    """How much of the memory that an idle node has left its people take."""
+    _, memory = life.size.filled(life.viewers, life.publishers, life.fetched)
+    return memory / UNIT
+
+
+def come(stays: Stays, life: Life, *streams: int, until: int, publisher: bool = False) -> None:
+    """Let these in until a step."""
+    for stream in streams:
+        assert life.enter(stream, publisher=publisher)
+        stays.add(life, until, stream, publisher=publisher)
 
 
 def test_a_node_carries_what_its_cpu_does() -> None:
@@ -72,20 +90,19 @@ def test_who_would_be_first_needs_room_for_the_stream_too() -> None:
 
 def test_what_nobody_watches_any_more_is_fetched_no_more() -> None:
     life = node({"streams": 50})
-    viewers(life, 7, 7, 8, until=3)
-    viewers(life, 7, until=5)
-    life.leave(3)
+    viewers(life, 7, 7, 8, 7)
+    leave(life, 7, 8, 7)
     assert life.load() == pytest.approx(1 / 200 + 1 / 50)
-    life.leave(5)
-    assert (life.cpu, life.memory, life.people) == (0, 0, 0)
+    leave(life, 7)
+    assert (life.load(), filled(life), life.people) == (0, 0, 0)
 
 
 def test_what_is_published_on_the_node_itself_is_not_fetched() -> None:
     life = node({"streams": 50})
     viewers(life, 7, 7)
-    publishers(life, 7, until=3)
+    publishers(life, 7)
     assert life.load() == pytest.approx(2 / 200 + 1 / 20)
-    life.leave(3)
+    leave(life, 7, publisher=True)
     assert life.load() == pytest.approx(2 / 200 + 1 / 50)  # from whoever publishes it now
 
 
@@ -99,7 +116,7 @@ def test_memory_is_filled_by_who_is_told_to_fill_it() -> None:
     usual, told = node(), node({"memory": {"viewers": 400}})
     for life in (usual, told):
         viewers(life, *[0] * 100)
-    assert (usual.filled(), told.filled()) == (0.0, 0.25)
+    assert (filled(usual), filled(told)) == (0.0, 0.25)
 
 
 def test_a_node_refuses_by_its_memory_too() -> None:
@@ -112,34 +129,48 @@ def test_a_node_refuses_by_its_memory_too() -> None:
 
 
 def test_whoever_is_cut_takes_everything_along() -> None:
-    life = node({"streams": 50, "memory": {"viewers": 400, "streams": 100}})
-    viewers(life, 7, 7, 8, 9, until=3)
-    viewers(life, 7, until=4)
-    publishers(life, 5, until=4)
-    some = life.scatter(publishers=False, share=Share(0.4), cookie="10.0.0.1")
-    assert [(visit.last_step, visit.stream, visit.cookie) for visit in some] == [(3, 8, "10.0.0.1"), (3, 9, "10.0.0.1")]
-    assert life.viewers.present == 3
+    life, other, stays = node({"streams": 50, "memory": {"viewers": 400, "streams": 100}}), node(), Stays()
+    come(stays, life, 7, 7, 8, 9, until=3)
+    come(stays, other, 1, 1, until=3)
+    come(stays, life, 7, until=4)
+    come(stays, life, 5, until=4, publisher=True)
+    some = stays.scatter([life], publisher=False, share=Share(0.4))
+    assert some == [(life, 3, 8), (life, 3, 9)]
+    assert life.viewers == 3
     assert life.load() == pytest.approx(3 / 200 + 1 / 50 + 1 / 20)
-    rest = [*life.scatter(publishers=False, cut=True), *life.scatter(publishers=True, cut=True)]
-    assert [(visit.publisher, visit.last_step, visit.stream, visit.cut) for visit in rest] == [
-        (False, 3, 7, True), (False, 3, 7, True), (False, 4, 7, True), (True, 4, 5, True),
+    rest = [stays.scatter([life], publisher=publisher) for publisher in (False, True)]
+    assert rest == [[(life, 3, 7), (life, 3, 7), (life, 4, 7)], [(life, 4, 5)]]
+    assert (life.load(), filled(life), life.people) == (0, 0, 0)
+    for step in (3, 4):
+        stays.leave(step)  # nobody is left who could
+    assert (life.people, other.people) == (0, 0)
+
+
+def test_of_a_node_those_go_first_who_leave_with_the_one_who_came_first() -> None:
+    first, second, stays = node(), node(), Stays()
+    come(stays, first, 1, until=9)
+    come(stays, second, 2, until=5)
+    come(stays, first, 3, until=5)
+    come(stays, first, 4, until=9)
+    assert stays.scatter([second, first], publisher=False) == [
+        (second, 5, 2), (first, 9, 1), (first, 9, 4), (first, 5, 3),
     ]  # fmt: skip
-    assert (life.cpu, life.memory, life.people, dict(life.viewers.ends)) == (0, 0, 0, {})
 
 
 @pytest.mark.parametrize("streams", [None, 50])
 def test_all_at_once_cost_what_they_cost_one_by_one(streams: int | None) -> None:
     kind = {"memory": {"viewers": 90, "publishers": 70}, **({"streams": streams} if streams else {})}
     at_once, one_by_one = node(kind, renditions=1), node(kind, renditions=1)
-    visits = [Visit(number % 5 == 0, last_step=number % 3, stream=number % 7) for number in range(400)]
-    at_once.enter_all(visits)
-    for visit in visits:
-        assert one_by_one.enter(visit, limited=False)
+    visits = [(number % 5 == 0, number % 7) for number in range(400)]
+    for publisher in (False, True):
+        at_once.change([stream for kind, stream in visits if kind == publisher], publisher=publisher, more=1)
+    for publisher, stream in visits:
+        one_by_one.change([stream], publisher=publisher, more=1)
     assert at_once == one_by_one
     assert at_once.full
-    for step in range(3):
-        at_once.leave(step)
-    assert (at_once.cpu, at_once.memory, at_once.people) == (0, 0, 0)
+    for publisher, stream in visits:
+        at_once.change([stream], publisher=publisher, more=-1)
+    assert (at_once.load(), filled(at_once), at_once.people) == (0, 0, 0)
 
 
 def test_a_type_that_nobody_told_is_like_four_vcpus() -> None:

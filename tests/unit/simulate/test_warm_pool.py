@@ -18,7 +18,7 @@ from autoscaler.simulate.ports import SimulatedFleet
 from autoscaler.simulate.run import Played, Stage, play, set_stage
 from autoscaler.simulate.spec import BootSpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.sessions import Event
-from tests.support.crowd import Told
+from tests.support.crowd import Told, coming
 from tests.support.fleet import BACKEND, SESSIONS, policy
 from tests.support.traffic import generated
 
@@ -157,7 +157,7 @@ def test_a_drained_node_sleeps_when_the_group_was_at_its_largest() -> None:
 def test_whoever_is_on_a_node_that_is_stopped_is_cut() -> None:
     """The simulation would tell if we ever did it."""
     stage = staged(rules(0), Told([]))
-    stage.cluster.step(0, [Visit(publisher=False, last_step=99)] * 100)
+    stage.cluster.step(0, coming([Visit(publisher=False, last_step=99)] * 100))
     node = next(iter(stage.world.nodes.values()))
     stage.world.stop(node)
     assert stage.cluster.reap().viewers_cut == 50
