@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from autoscaler.cli.calling import Commands
 from autoscaler.cli.compare import compare
 from autoscaler.cli.demo import demo
 from autoscaler.cli.explain import explain
@@ -34,6 +35,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a write to stdout fails with, or to a temporary file; adapters translate what happens to others."""
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -67,7 +69,7 @@ def _options(
 def main() -> None:
     """Run the command; what we know to go wrong is one line on stderr, never a traceback."""
     try:
-        app()
+        app(prog_name="autoscaler")
     except SystemExit as ended:  # typer and rich end with 1 when nobody reads on, which means something else here
         if isinstance(ended.__context__, BrokenPipeError):
             _end(_UNREAD)

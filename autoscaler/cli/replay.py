@@ -16,6 +16,7 @@ from autoscaler.adapters.journal_file import Line, read_journal
 from autoscaler.adapters.mongo_journal import MongoJournalReader
 from autoscaler.cli.moments import MaybeSince, Until
 from autoscaler.cli.options import AsJson, Config, Group
+from autoscaler.cli.playing import usage
 from autoscaler.model.codec import Plain, to_plain
 from autoscaler.model.errors import Problem
 from autoscaler.model.report import CycleReport
@@ -40,7 +41,7 @@ def replay(
 ) -> None:
     """Decide and plan recorded cycles again. Exits 1 when one comes out otherwise, or cannot be run again."""
     if (file is None) == (since is None) or (file and until):
-        raise typer.BadParameter("give a FILE, or --since and perhaps --until for the live journal")
+        raise usage("replay", "takes a FILE, or --since and perhaps --until for the live journal")
     tally = Tally(str(file or "journal"))
     if file:
         tally.judge_all(read_journal(file), group)

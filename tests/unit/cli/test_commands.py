@@ -57,6 +57,33 @@ def edge(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["simulate"], "autoscaler simulate: usage missing argument 'policies' (see autoscaler simulate --help)"),
+        (["plan", "--nope"], "autoscaler plan: usage no such option: --nope "),
+        (["plan", "more"], "autoscaler plan: usage got unexpected extra argument(s) (more) (see autoscaler plan"),
+        (["learn", "x", "--format", "html"], "autoscaler learn: usage invalid value for '--format': 'html' is not one"),
+        (
+            ["record", "--since", "1"],
+            "autoscaler record: usage invalid value for '--since': '1' is no time; write 2026-",
+        ),
+        (["frob"], "autoscaler: usage no such command 'frob' (see autoscaler --help)"),
+        (["replay"], "replay: usage takes a FILE, or --since and perhaps --until for the live journal"),
+    ],
+)
+def test_how_a_command_was_called_wrongly_is_one_plain_line(cli: Cli, arguments: list[str], said: str) -> None:
+    code, out, err = cli(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(said)
+
+
+def test_without_a_command_there_is_help(cli: Cli) -> None:
+    code, out, err = cli()
+    assert (code, err) == (2, "")
+    assert "compare" in out
+
+
 def test_a_valid_folder_is_told_to_be_so(cli: Cli, edge: Path) -> None:
     assert cli("validate", edge.parent) == (0, "1 policies are valid\n", "")
 
