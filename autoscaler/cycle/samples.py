@@ -5,13 +5,16 @@ A value that was not observed has no sample. What can be looked at is listed in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
+from operator import attrgetter
 
-from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Node, Sample, Streams
+from autoscaler.model.column import Column
+from autoscaler.model.fleet import Fleet
+from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Sample, Streams
 
-Column = Mapping[str, Sample]
+_Samples = Mapping[str, Sample]
 
 _VIEWERS = "mongodb.viewers"
 _STREAMS = "mongodb.streams"
@@ -19,8 +22,8 @@ _PUBLISHERS = "mongodb.node.publishers"
 
 
 def sample(
-    nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str] = ()
-) -> Mapping[str, Column]:
+    nodes: Fleet, streams: Streams | Gap, now: datetime, applications: Collection[str] = ()
+) -> Mapping[str, _Samples]:
     """Return `[source][instance id or GROUP]`. A heartbeat's values are as old as the heartbeat.
 
     What is of one of `applications` stands under `source:application`; of one that is not there, nothing does.
@@ -28,12 +31,10 @@ def sample(
     return Samples(nodes, streams, now, applications)
 
 
-class Samples(Mapping[str, Column]):
+class Samples(Mapping[str, _Samples]):
     """A column a source, laid out when it is first looked at: of two dozen sources a policy wants two or three."""
 
-    def __init__(
-        self, nodes: Sequence[Node], streams: Streams | Gap, now: datetime, applications: Collection[str]
-    ) -> None:
+    def __init__(self, nodes: Fleet, streams: Streams | Gap, now: datetime, applications: Collection[str]) -> None:
         """See `sample`."""
         self._nodes = nodes
         self._now = now
@@ -41,9 +42,9 @@ class Samples(Mapping[str, Column]):
         if not isinstance(streams, Gap):
             self._audiences[""] = streams
             self._audiences |= {name: streams.applications[name] for name in streams.applications.keys() & applications}
-        self._laid_out: dict[str, Column] = {}
+        self._laid_out: dict[str, _Samples] = {}
 
-    def __getitem__(self, source: str) -> Column:
+    def __getitem__(self, source: str) -> _Samples:
         """Return the samples of a source; KeyError where there are none."""
         column = self._laid_out.get(source)
         if column is None:
@@ -65,26 +66,26 @@ class Samples(Mapping[str, Column]):
         """Show all of them."""
         return repr(dict(self))
 
-    def of_heartbeats(self, part: str, *, figure: str) -> Column:
+    def of_heartbeats(self, part: str, *, figure: str) -> _Samples:
         """Take a figure of each node's heartbeat."""
-        return {} if part else {
-            node.instance.instance_id: Sample(value, beat.at)
-            for node in self._nodes
-            if isinstance(beat := node.heartbeat, Heartbeat) and (value := getattr(beat, figure)) is not None
-        }  # fmt: skip
+        if part:
+            return {}
+        take = attrgetter(figure)
+        values = {key: value for key, beat in self._nodes.heartbeats if (value := take(beat)) is not None}
+        return Column(values, self._beat_at) if values else {}
 
-    def of_servers(self, backend: str, *, figure: str) -> Column:
+    @cached_property
+    def _beat_at(self) -> Mapping[str, datetime]:
+        return {key: beat.at for key, beat in self._nodes.heartbeats}
+
+    def of_servers(self, backend: str, *, figure: str) -> _Samples:
         """Add up a figure of each node's servers, of one backend or of all."""
-        column, now = {}, self._now
-        for node in self._nodes:
-            servers = () if isinstance(node.servers, Gap) else node.servers
-            values = [getattr(server, figure) for server in servers if not backend or server.backend == backend]
-            if values:
-                partly = isinstance(node.sessions, Gap)
-                column[node.instance.instance_id] = Sample(sum(values), now, partly)
-        return column
+        sums, partly = self._nodes.served(figure, backend), self._nodes.partly
+        if self._nodes.uncounted:
+            return {key: Sample(value, self._now, partly(key)) for key, value in sums.items()}
+        return Column(sums, self._now) if sums else {}
 
-    def of_publishers(self, application: str) -> Column:
+    def of_publishers(self, application: str) -> _Samples:
         """Count each node's live streams. Of a node that writes no more, none found proves nothing."""
         if not application:
             counts = {node.instance_id: node.publishers for node in self._nodes}
@@ -97,7 +98,7 @@ class Samples(Mapping[str, Column]):
                 column[node.instance_id] = Sample(count, self._now)
         return column
 
-    def of_audience(self, application: str, *, count: Callable[[Audience], int]) -> Column:
+    def of_audience(self, application: str, *, count: Callable[[Audience], int]) -> _Samples:
         """Count over the cluster."""
         audience = self._audiences.get(application)
         return {} if audience is None else {GROUP: Sample(count(audience), self._now)}
@@ -130,7 +131,7 @@ _OF_AUDIENCES = {
     },
     _STREAMS: partial(Samples.of_audience, count=lambda audience: sum(audience.publishers.values())),
 }
-_COLUMNS: Mapping[str, Callable[[Samples, str], Column]] = {
+_COLUMNS: Mapping[str, Callable[[Samples, str], _Samples]] = {
     **_OF_HEARTBEATS,
     _PUBLISHERS: Samples.of_publishers,
     **_OF_SERVERS,

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import ceil
 from typing import NamedTuple
 
 from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
-from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE, Gap, Heartbeat, InstanceState, Node, ServerStatus
+from autoscaler.model.fleet import positions
+from autoscaler.model.recent import recent
+from autoscaler.model.snapshot import (
+    HEARTBEAT_MAX_AGE,
+    Gap,
+    Heartbeat,
+    Instance,
+    InstanceState,
+    Node,
+    ServerStatus,
+)
 
 UNSEEN_LAUNCH_MAX_AGE = timedelta(minutes=5)
 """How long a launched instance may stay invisible to DescribeInstances before we stop counting on it."""
@@ -105,36 +116,80 @@ class Roster:
 
 def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
-    phases: dict[str, Phase] = {}
-    in_service: list[Member] = []
-    leaving: list[Member] = []
-    warming: list[str] = []
     weigh = cache(partial(weight, view=view))
-    admitted, warm_since = view.memory.admitted, view.now - view.policy.warm_up
-    for node in view.snapshot.nodes:
-        kind, key = node.instance.instance_type, node.instance.instance_id
-        phase = phases[key] = classify(node, view)
-        if phase is Phase.IN_SERVICE or phase in LEAVING:
-            since = admitted.get(key)
-            member = Member(key, weigh(kind), since is None or since > warm_since)
-            (in_service if phase is Phase.IN_SERVICE else leaving).append(member)
-        elif phase in WARMING and not overdue(node, view):
-            warming.append(kind)
+    phases = dict.fromkeys(positions(view.fleet.instances), Phase.IN_SERVICE)
+    phases |= {node.instance_id: classify(node, view) for node in view.others}
+    in_service = _in_service(view, phases, weigh)
+    leaving = [node for node in view.others if phases[node.instance_id] in LEAVING]
+    warming = [
+        node.instance.instance_type
+        for node in view.others
+        if phases[node.instance_id] in WARMING and not overdue(node, view)
+    ]
     launched = unseen(view)
-    serving = [weight for _, weight, _ in in_service]
-    sizes = [*serving, *map(weigh, warming), *map(weigh, launched)]
+    serving = _worth(in_service)
+    coming = [*map(weigh, warming), *map(weigh, launched)]
     return Roster(
         phases=phases,
-        in_service=tuple(in_service),
-        leaving=tuple(leaving),
+        in_service=in_service,
+        leaving=tuple([_member(node.instance, view, weigh) for node in leaving]),
         warming=len(warming),
         unseen=len(launched),
-        sizes=tuple(sorted(sizes, reverse=True)),
+        sizes=tuple(sorted([*serving.sizes, *coming], reverse=True)) if coming else serving.sizes,
         next_size=weigh(next_type(view)),
-        capacity=sum(sizes),
-        serving=sum(serving),
-        cold=any(member.cold for member in in_service),
+        capacity=serving.total + sum(coming),
+        serving=serving.total,
+        cold=serving.cold,
     )
+
+
+def _in_service(view: View, phases: Mapping[str, Phase], weigh: Callable[[str], float]) -> tuple[Member, ...]:
+    """Return the members in service: the same as a cycle ago for as long as they, and what each is worth, are."""
+    also = [node.instance_id for node in view.others if phases[node.instance_id] is Phase.IN_SERVICE]
+    crew = _crew(view.fleet.instances, view.settled.union(also) if also else view.settled)
+    since = [at for one in crew.members if (at := view.memory.admitted.get(one.instance_id))]
+    if len(since) == len(crew.members) and max(since, default=view.now) <= view.now - view.policy.warm_up:
+        return _warm(crew, *map(weigh, crew.types))
+    return tuple([_member(one, view, weigh) for one in crew.members])
+
+
+def _member(instance: Instance, view: View, weigh: Callable[[str], float]) -> Member:
+    since = view.memory.admitted.get(instance.instance_id)
+    cold = since is None or view.now - since < view.policy.warm_up
+    return Member(instance.instance_id, weigh(instance.instance_type), cold)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    sizes: tuple[float, ...]
+    total: float
+    cold: bool
+
+
+@recent
+def _worth(in_service: tuple[Member, ...]) -> _Worth:
+    """Return what members are worth, largest first and in all, and whether any is cold."""
+    sizes = sorted((weight for _, weight, _ in in_service), reverse=True)
+    return _Worth(tuple(sizes), sum(sizes), any(cold for _, _, cold in in_service))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Crew:
+    members: tuple[Instance, ...]
+    types: tuple[str, ...]
+
+
+@recent
+def _crew(instances: tuple[Instance, ...], ids: frozenset[str]) -> _Crew:
+    members = tuple(one for one in instances if one.instance_id in ids)
+    return _Crew(members, tuple(sorted({one.instance_type for one in members})))
+
+
+@lru_cache(maxsize=16)
+def _warm(crew: _Crew, *weights: float) -> tuple[Member, ...]:
+    """Return members of which none is cold. `weights` are those of the crew's types."""
+    weigh = dict(zip(crew.types, weights, strict=True))
+    return tuple(Member(one.instance_id, weigh[one.instance_type], cold=False) for one in crew.members)
 
 
 def classify(node: Node, view: View) -> Phase:
@@ -248,8 +303,8 @@ def unseen(view: View, *, pool: bool = False) -> list[str]:
     """
     if not view.memory.launches:
         return []
-    listed = {node.instance_id for node in view.snapshot.nodes}
-    tokens = {node.instance.token for node in view.snapshot.nodes}
+    listed = positions(view.fleet.instances)
+    tokens = {instance.token for instance in view.fleet.instances}
     types: list[str] = []
     for launch in view.memory.launches:
         if view.now - launch.at > UNSEEN_LAUNCH_MAX_AGE or launch.pool is not pool:

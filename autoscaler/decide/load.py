@@ -9,6 +9,7 @@ from math import ceil, inf
 
 from autoscaler.decide.classify import Member, Roster
 from autoscaler.decide.view import View
+from autoscaler.model.column import Column
 from autoscaler.model.quick import quick
 from autoscaler.model.snapshot import GROUP, Sample
 from autoscaler.policy.expression import Expression
@@ -50,7 +51,7 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     if not signal.per_node:
         return _group(samples.get(GROUP), signal, view.now)
     oldest = view.now - signal.max_age
-    values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap)
+    values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap if roster.cold else inf)
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)
     shrinking = growing
@@ -69,6 +70,10 @@ def _heard(
     members: Iterable[Member], samples: Mapping[str, Sample], signal: Signal, oldest: datetime, cap: float = inf
 ) -> tuple[list[_Part], list[_Part], list[str]]:
     """Return the parts of those who speak, the most that the parts of the silent may be, and who lacks something."""
+    if cap == inf and isinstance(samples, Column):
+        everybody = _parts(members, samples.since(oldest), signal)
+        if everybody is not None:
+            return everybody, [], []
     values: list[_Part] = []
     silent: list[_Part] = []
     missing: list[str] = []
@@ -84,6 +89,16 @@ def _heard(
         each = sample.value / weight if summed else sample.value
         values.append((min(each, cap) if cold else each, weight))
     return values, silent, missing
+
+
+def _parts(members: Iterable[Member], values: Mapping[str, float], signal: Signal) -> list[_Part] | None:
+    """Return the parts of members if each of them has a value."""
+    try:
+        if is_sum(signal):
+            return [(values[key] / weight, weight) for key, weight, _ in members]
+        return [(values[key], weight) for key, weight, _ in members]
+    except KeyError:
+        return None
 
 
 def _each(signal: Signal, value: float, weight: float) -> float:

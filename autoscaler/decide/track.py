@@ -15,8 +15,10 @@ from autoscaler.decide.classify import (
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
+from autoscaler.model.fleet import positions
 from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, EndingRecord, LaunchRecord, Memory
-from autoscaler.model.snapshot import InstanceState, Node
+from autoscaler.model.recent import recent
+from autoscaler.model.snapshot import Instance, InstanceState, Node
 
 
 def track(view: View) -> Memory:
@@ -24,30 +26,33 @@ def track(view: View) -> Memory:
     if view.snapshot.lacks("ec2"):
         return view.memory
     now, memory = view.now, _watched(view)
-    running = [node for node in view.snapshot.nodes if node.instance.state is InstanceState.RUNNING]
-    nodes = {node.instance.instance_id: node for node in running}
-    serving = view.serving
-    served = [key for key, node in nodes.items() if key in serving or _was_admitted(node, memory)]
-    admitted = _since(memory.admitted, served, now)
+    serving, where = view.serving, positions(view.fleet.instances)
+    running = _running(view.fleet.instances)
+    outside = {node.instance_id: node for node in view.fleet.of(_without(running, serving))}
+    stayed = {key for key, node in outside.items() if _was_admitted(node, memory)}
+    admitted = _since(memory.admitted, [key for key in running if key in serving or key in stayed], now)
+    draining = view.fleet.of([key for key in memory.drains if key in running])
     pool = {**_filling(view), **memory.pool}
     endings = {key: end for key, end in memory.endings.items() if now - end.at <= _unseen(end)}
-    serving_on = admitted.keys() - endings.keys()
-    apart = {node.instance_id for node in view.snapshot.nodes} - serving_on if pool else frozenset[str]()
+
+    def apart(key: str) -> bool:
+        return key in where and (key not in admitted or key in endings)
+
     return replace(
         memory,
         looked_at=now,
-        drains={i: _emptied(record, nodes[i], now) for i, record in memory.drains.items() if i in nodes},
+        drains={node.instance_id: _emptied(memory.drains[node.instance_id], node, now) for node in draining},
         admitted=admitted,
-        suspects=_since(memory.suspects, [key for key, node in nodes.items() if suspect(node, view)], now),
-        outside=_since(memory.outside, [key for key in nodes if key not in serving], now),
-        lost_at=now if _lost(memory, nodes) else memory.lost_at,
+        suspects=_since(memory.suspects, [key for key, node in outside.items() if suspect(node, view)], now),
+        outside=_since(memory.outside, list(outside), now),
+        lost_at=now if _lost(memory, running) else memory.lost_at,
         launches=tuple(_outstanding(memory.launches, view)) if memory.launches else (),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
         events=tuple([event for event in memory.events if now - event.at <= EVENTS_KEPT]),
         counters=counted(view),
         windows=seen(view),
-        pool={key: at for key, at in pool.items() if key in apart},
-        wakes={key: wake for key, wake in memory.wakes.items() if key in apart},
+        pool={key: at for key, at in pool.items() if apart(key)},
+        wakes={key: wake for key, wake in memory.wakes.items() if apart(key)},
         endings=endings,
     )
 
@@ -60,16 +65,16 @@ def _filling(view: View) -> dict[str, datetime]:
     """Find the nodes that launches brought to fill the warm pool, while those are still remembered."""
     fills = [launch for launch in view.memory.launches if launch.pool]
     return {
-        node.instance_id: launch.at
+        instance.instance_id: launch.at
         for launch in fills
-        for node in view.snapshot.nodes
-        if node.instance_id in launch.instance_ids or (not launch.instance_ids and node.instance.token == launch.token)
+        for instance in view.fleet.instances
+        if instance.instance_id in launch.instance_ids or (not launch.instance_ids and instance.token == launch.token)
     }
 
 
-def _lost(memory: Memory, running: Mapping[str, Node]) -> bool:
+def _lost(memory: Memory, running: Mapping[str, object]) -> bool:
     """Whether a node that had served is gone though nobody drained it: a crash, an interruption, somebody's hand."""
-    return not memory.admitted.keys() <= running.keys() | memory.drains.keys()
+    return not memory.admitted.keys() - running.keys() <= memory.drains.keys()
 
 
 def _watched(view: View) -> Memory:
@@ -83,8 +88,8 @@ def _watched(view: View) -> Memory:
 
 def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:
     """Keep what EC2 has not listed yet. A node that was listed once is no promise any more, even when it ends soon."""
-    listed = {node.instance_id for node in view.snapshot.nodes}
-    tokens = {node.instance.token for node in view.snapshot.nodes}
+    listed = positions(view.fleet.instances)
+    tokens = {instance.token for instance in view.fleet.instances}
     for launch in launches:
         unseen = tuple(instance_id for instance_id in launch.instance_ids if instance_id not in listed)
         fulfilled = not unseen if launch.instance_ids else launch.token in tokens
@@ -98,8 +103,19 @@ def _was_admitted(node: Node, memory: Memory) -> bool:
     return at is not None and at >= node.instance.launched_at
 
 
-def _since(known: Mapping[str, datetime], keys: Iterable[str], now: datetime) -> dict[str, datetime]:
-    return {key: known.get(key, now) for key in keys}
+def _since(known: Mapping[str, datetime], keys: list[str], now: datetime) -> Mapping[str, datetime]:
+    return known if list(known) == keys else {key: known.get(key, now) for key in keys}
+
+
+@recent
+def _running(instances: tuple[Instance, ...]) -> Mapping[str, None]:
+    """Return the ids of the instances that run, in their order."""
+    return dict.fromkeys(one.instance_id for one in instances if one.state is InstanceState.RUNNING)
+
+
+@recent
+def _without(running: Mapping[str, None], serving: frozenset[str]) -> tuple[str, ...]:
+    return tuple(key for key in running if key not in serving)
 
 
 def _emptied(record: DrainRecord, node: Node, now: datetime) -> DrainRecord:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from autoscaler.model.fleet import Fleet, fleet_of
 from autoscaler.model.memory import Memory
-from autoscaler.model.snapshot import FleetSnapshot, Node
+from autoscaler.model.recent import recent
+from autoscaler.model.snapshot import FleetSnapshot, Instance, InstanceState, Node
 from autoscaler.policy.schema import Policy
 
 
@@ -30,17 +32,45 @@ class View:
         """In how many server lines a node in service stands: one in each backend of each balancer."""
         return len(self.snapshot.proxies) * len(self.policy.endpoints)
 
+    @property
+    def fleet(self) -> Fleet:
+        """The group's nodes as a whole."""
+        return fleet_of(self.snapshot)
+
     @cached_property
     def serving(self) -> frozenset[str]:
         """The nodes to which every balancer sends new sessions, in every backend of the policy."""
-        places = self.places
-        return frozenset(key for key, up in self.snapshot.places_up.items() if up >= places > 0)
+        return _serving(self.fleet.places_up, self.places)
 
-    def of(self, keys: Iterable[str]) -> list[Node]:
-        """Return the nodes with these ids."""
-        return [self.snapshot.by_id[key] for key in keys]
+    @cached_property
+    def settled(self) -> frozenset[str]:
+        """The nodes of which serving is all there is to say: they run, and were told neither to leave nor to end."""
+        running = _running(self.fleet.instances, self.serving)
+        told = running & {*self.memory.drains, *self.memory.endings}
+        return running - told if told else running
+
+    @cached_property
+    def others(self) -> tuple[Node, ...]:
+        """The nodes that are not settled, in their order."""
+        return tuple(self.fleet.of(_others(self.fleet.instances, self.settled)))
 
     def warming_up(self, node: Node) -> bool:
         """Whether the node entered service less than `warm_up` ago: what it measures is still its own boot."""
         at = self.memory.admitted.get(node.instance_id)
         return at is None or self.now - at < self.policy.warm_up
+
+
+@recent
+def _serving(places_up: Mapping[str, int], places: int) -> frozenset[str]:
+    return frozenset(key for key, up in places_up.items() if up >= places > 0)
+
+
+@recent
+def _running(instances: tuple[Instance, ...], serving: frozenset[str]) -> frozenset[str]:
+    running = InstanceState.RUNNING
+    return frozenset(one.instance_id for one in instances if one.state is running and one.instance_id in serving)
+
+
+@recent
+def _others(instances: tuple[Instance, ...], settled: frozenset[str]) -> tuple[str, ...]:
+    return tuple(one.instance_id for one in instances if one.instance_id not in settled)

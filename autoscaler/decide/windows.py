@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from autoscaler.decide.view import View
 from autoscaler.model.memory import LONGEST_BLINK, Memory, Past, Window
+from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import FleetSnapshot, Sample
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Signal
 
 _BUCKETS = 10
+_NOTHING: Mapping[str, Sample] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,25 +40,29 @@ def _windowed(policy: Policy) -> Mapping[str, Signal]:
 
 
 def _watched(signal: Signal, view: View) -> Window:
-    """Add the latest values to what is remembered. Who was silent for longer than a blink begins anew."""
+    """Add the latest values to what is remembered; a cycle asks twice, before it decides and then to remember."""
+    return _add(signal, view.memory.windows, view.snapshot.samples.get(signal.key_of_latest, _NOTHING), view.now)
+
+
+@recent
+def _add(signal: Signal, windows: Mapping[str, Window], samples: Mapping[str, Sample], now: datetime) -> Window:
+    """Add values to what is remembered. Who was silent for longer than a blink begins anew."""
     width = signal.window / _BUCKETS
-    begins = _EPOCH + (view.now - _EPOCH) // width * width
-    before = view.memory.windows.get(signal.key, Window(begins, {}))
+    begins = _EPOCH + (now - _EPOCH) // width * width
+    before = windows.get(signal.key, Window(begins, {}))
     passed = (begins - before.begins) // width
     members = {
         member: _moved(past, passed)
         for member, past in before.members.items()
-        if passed >= 0 and view.now - past.seen <= LONGEST_BLINK
+        if passed >= 0 and now - past.seen <= LONGEST_BLINK
     }
-    members |= {
-        member: _added(members.get(member), sample, view.now) for member, sample in _latest(signal, view).items()
-    }
+    latest = _fresh(signal, samples, now)
+    members |= {member: _added(members.get(member), sample, now) for member, sample in latest.items()}
     return Window(begins, members)
 
 
-def _latest(signal: Signal, view: View) -> Mapping[str, Sample]:
-    samples = view.snapshot.samples.get(signal.key_of_latest, {})
-    return {member: sample for member, sample in samples.items() if view.now - sample.at <= signal.max_age}
+def _fresh(signal: Signal, samples: Mapping[str, Sample], now: datetime) -> Mapping[str, Sample]:
+    return {member: sample for member, sample in samples.items() if now - sample.at <= signal.max_age}
 
 
 def _moved(past: Past, passed: int) -> Past:
@@ -81,9 +87,10 @@ def _added(past: Past | None, sample: Sample, now: datetime) -> Past:
 
 
 def _means(signal: Signal, window: Window, view: View) -> Mapping[str, Sample]:
+    samples = view.snapshot.samples.get(signal.key_of_latest, _NOTHING)
     return {
         member: _mean(window.members[member], sample, view.now, signal.window)
-        for member, sample in _latest(signal, view).items()
+        for member, sample in _fresh(signal, samples, view.now).items()
     }
 
 

@@ -11,7 +11,7 @@ lacks (nan, inf) become strings.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from autoscaler.model.fleet import Fleet
 from autoscaler.model.plan import (
     CancelDrain,
     Deregister,
@@ -76,7 +77,7 @@ def to_plain(value: object) -> Plain:
         return value.value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | Fleet):
         return [to_plain(item) for item in value]
     return _structure(value)
 
@@ -118,7 +119,7 @@ def _decoder(hint: Any) -> _Decoder:  # noqa: ANN401 - type hints have no type o
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return _union(get_args(hint))
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return _sequence(_decoder(get_args(hint)[0]))
     if origin is Mapping:
         return _mapping(_decoder(get_args(hint)[1]))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import cast
 
 from autoscaler.model.booking import Booking
@@ -255,7 +254,7 @@ class FleetSnapshot:
 
     group: str
     taken_at: datetime
-    nodes: tuple[Node, ...] = ()
+    nodes: Sequence[Node] = ()
     samples: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
     streams: Streams | Gap | None = None
     proxies: tuple[Proxy, ...] = ()
@@ -269,21 +268,6 @@ class FleetSnapshot:
     def all_gaps(self) -> tuple[Gap, ...]:
         """Everything that was not seen, for people."""
         return (*self.gaps, *self.signal_gaps)
-
-    @cached_property
-    def by_id(self) -> Mapping[str, Node]:
-        """The nodes by instance id."""
-        return {node.instance.instance_id: node for node in self.nodes}
-
-    @cached_property
-    def places_up(self) -> Mapping[str, int]:
-        """How many places send new sessions to each node: backends of balancers. Only nodes that have any are named."""
-        up: dict[str, int] = {}
-        for node in self.nodes:
-            if isinstance(node.servers, tuple) and node.servers:
-                places = {(line.balancer, line.backend) for line in node.servers if line.status is ServerStatus.UP}
-                up[node.instance.instance_id] = len(places)
-        return up
 
     def with_samples(self, found: Mapping[str, Mapping[str, Sample]]) -> FleetSnapshot:
         """Return the snapshot with these samples, too, where there are any.

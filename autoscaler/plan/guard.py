@@ -6,13 +6,14 @@ The guard sees the finished plan and the facts, and strikes every step that woul
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from autoscaler.decide.classify import unseen
 from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
+from autoscaler.model.fleet import Fleet
 from autoscaler.model.plan import Action, Admission, Deregister, Drain, Ending, Launch, Plan, Stop, Wake
 from autoscaler.model.snapshot import GROUP, Gap, Node
 
@@ -23,7 +24,7 @@ _MOST_LOST_RATIO = 1 / 3
 
 def guard(plan: Plan, view: View) -> Plan:
     """Keep the steps that are safe; say why of each that is struck or cut."""
-    nodes = view.snapshot.by_id
+    nodes = view.fleet
     budget = _Budget(plan.decision, view)
     kept: list[Action] = []
     coming = {action.instance_id for action in plan.actions if isinstance(action, Admission | Wake)}
@@ -35,7 +36,7 @@ def guard(plan: Plan, view: View) -> Plan:
         elif isinstance(action, Ending):
             why = _why_not_end(action, nodes, plan.decision, view)
         elif isinstance(action, Drain) and action.instance_id not in view.memory.drains:
-            why = budget.why_not_drain(nodes.get(action.instance_id))
+            why = budget.why_not_drain(nodes.find(action.instance_id))
         elif isinstance(action, Launch) and action.why != "launch_unanswered":
             allowed, why = budget.cut(action)
         if why:
@@ -49,7 +50,7 @@ def guard(plan: Plan, view: View) -> Plan:
 
 def instances(decision: Decision, view: View) -> int:
     """Count the instances that there are in any phase, the stopped and unseen among them, without those that end."""
-    ending = sum(phase is Phase.TERMINATING for phase in decision.phases.values())
+    ending = sum(decision.phases[key] is Phase.TERMINATING for key in decision.apart)
     return len(decision.phases) - ending + decision.unseen + len(unseen(view, pool=True))
 
 
@@ -76,9 +77,9 @@ class _Budget:
         return replace(action, count=count), "" if count == action.count else "max_instances"
 
 
-def _why_not_end(action: Ending, nodes: Mapping[str, Node], decision: Decision, view: View) -> str:
+def _why_not_end(action: Ending, nodes: Fleet, decision: Decision, view: View) -> str:
     """Say why a node must not be stopped or terminated now, or nothing."""
-    node = nodes.get(action.instance_id)
+    node = nodes.find(action.instance_id)
     phase = decision.phases.get(action.instance_id)
     if node is None or any(gap.subject == GROUP and gap.source == "ec2" for gap in view.snapshot.gaps):
         return "fleet_unknown"

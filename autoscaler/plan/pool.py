@@ -21,7 +21,7 @@ from autoscaler.plan.tokens import token
 
 def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozenset[str]:
     """Choose the drained nodes to stop instead of ending them: as many as the pool has room for."""
-    if not _may_stop(view):
+    if not _may_stop(view) or Phase.DRAINED not in decision.phases.values():
         return frozenset()
     pool = _Pool(decision, view, staying)
     room = max(0, view.policy.launch.warm_pool.stopped - pool.fresh - pool.coming)
@@ -86,7 +86,7 @@ class _Pool:
     """
 
     def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
-        self._nodes = [node for node in view.of(decision.apart) if node.instance_id not in staying]
+        self._nodes = [node for node in view.fleet.of(decision.apart) if node.instance_id not in staying]
         self._phases = decision.phases
         self.asleep = [node for node in self.of(Phase.STOPPED) if node.instance.state is InstanceState.STOPPED]
         stopped = self.of(Phase.STOPPED)

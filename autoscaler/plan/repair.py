@@ -20,7 +20,7 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
     free = iter(slots.free)
     actions: list[Action] = []
     waiting = 0
-    for node in view.of(decision.apart):
+    for node in view.fleet.of(decision.apart):
         if decision.phases[node.instance_id] is not Phase.JOINED or isinstance(node.servers, Gap):
             continue
         slot = slot_name(node) or next(free, None)
@@ -42,7 +42,7 @@ def departures(
     Of those that are done the `kept` are stopped instead, for the warm pool.
     """
     places = view.policy.endpoints
-    for node in view.of(decision.apart):
+    for node in view.fleet.of(decision.apart):
         if node.instance_id in staying:
             continue
         phase = decision.phases[node.instance_id]
@@ -62,7 +62,9 @@ def departures(
 
 def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
     """Free the slots of instances that are gone, or asleep."""
-    asleep = {node.instance.ip for node in view.snapshot.nodes}
+    if not slots.gone:
+        return
+    asleep = {instance.ip for instance in view.fleet.instances}
     for slot, ip in slots.gone.items():
         yield Forget(
             token=token(view, "forget", slot),

@@ -11,10 +11,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from autoscaler.decide.view import View
-from autoscaler.model.snapshot import PARKING, Gap, InstanceState, Node, Server, ServerStatus
+from autoscaler.model.layout import Layout, layout_of
+from autoscaler.model.recent import recent
+from autoscaler.model.snapshot import PARKING, Gap, Instance, InstanceState, Node, Server, ServerStatus
 
 _IDLE = frozenset({ServerStatus.MAINT, ServerStatus.DOWN, ServerStatus.CHECKING})
 
@@ -35,7 +36,14 @@ class SlotMap:
 
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
-    lines = [server for proxy in view.snapshot.proxies for server in proxy.servers]
+    proxies = view.snapshot.proxies
+    lines = proxies[0].servers if len(proxies) == 1 else tuple([line for proxy in proxies for line in proxy.servers])
+    return _map(layout_of(lines), view.fleet.instances, view.policy.slots, view.places)
+
+
+@recent
+def _map(layout: Layout, instances: tuple[Instance, ...], prefix: str, everywhere: int) -> SlotMap:
+    lines = layout.lines
     holder: dict[str, str] = {}
     halves: defaultdict[str, set[str]] = defaultdict(set)  # slots that serve another in another place
     for server in lines:
@@ -43,13 +51,12 @@ def map_slots(view: View) -> SlotMap:
             known = holder.setdefault(server.name, server.ip)
             if known != server.ip:
                 halves[server.name] |= {known, server.ip}
-    asleep = {n.instance.ip for n in view.snapshot.nodes if n.instance.state is InstanceState.STOPPED}
-    alive = {node.instance.ip for node in view.snapshot.nodes} - asleep
+    asleep = {instance.ip for instance in instances if instance.state is InstanceState.STOPPED}
+    alive = {instance.ip for instance in instances} - asleep
     taken: dict[str, str] = {}
     free: list[str] = []
     lapsed: dict[str, set[str]] = {}
-    everywhere = view.places
-    for name, places in _slots(view.policy.slots, tuple([server.name for server in lines])):
+    for name, places in _slots(prefix, (server.name for server in lines)):
         ip = holder.get(name)
         if ip is None:
             free += [name] if places == everywhere else []
@@ -85,15 +92,11 @@ def slot_name(node: Node) -> str:
     return next((server.name for server in servers if "/" not in server.name), "")
 
 
-@lru_cache(maxsize=16)
-def _slots(prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Return the slots of a prefix among the names of all lines, by number, and in how many lines each stands.
-
-    Names are what the configuration declares, so they are hardly ever others than in the cycle before.
-    """
+def _slots(prefix: str, names: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the slots of a prefix among the names of all lines, by number, and in how many lines each stands."""
     is_slot = re.compile(re.escape(prefix) + r"\d+").fullmatch
     found = Counter(filter(is_slot, names))
-    return tuple((name, found[name]) for name in sorted(found, key=_number))
+    return [(name, found[name]) for name in sorted(found, key=_number)]
 
 
 def _number(name: str) -> int:

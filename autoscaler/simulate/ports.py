@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import is_
 
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import (
@@ -52,20 +53,24 @@ class SimulatedClock:
         return self.world.now
 
 
-@dataclass(frozen=True)
+@dataclass
 class SimulatedFleet:
     """EC2: both the reading and the writing port."""
 
     world: World
+    _listed: tuple[Instance, ...] = ()
 
     def instances(self, group: str) -> tuple[Instance, ...]:
-        """Return the group's instances that are ours."""
+        """Return the group's instances that are ours: the same object for as long as nothing about them changes."""
         self.world.alive("ec2")
-        return tuple(
-            node.instance
+        found = tuple([
+            instance
             for node in self.world.nodes.values()
-            if node.group == group and node.ours and node.instance.state is not InstanceState.TERMINATED
-        )
+            if (instance := node.instance).state is not InstanceState.TERMINATED and node.group == group and node.ours
+        ])  # fmt: skip
+        if len(found) != len(self._listed) or not all(map(is_, found, self._listed)):
+            self._listed = found
+        return self._listed
 
     def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
         """Return each type's vCPUs."""
@@ -185,17 +190,17 @@ class SimulatedProxyStats:
 
     def _totals(self, servers: Sequence[Server], figures: Collection[str]) -> Iterator[Line]:
         """Yield each backend's line, which adds up what its servers count, but for means."""
-        sums = {server.backend: _untouched(figures) for server in servers}
+        world, added = self.world, [figure for figure in figures if figure not in MEANS]
+        sums = {backend: _untouched(figures) for backend in dict.fromkeys([place[1] for place in self._places])}
         for name in _counts(figures):
             for server in servers:
-                total = sums[server.backend]
-                total[name] = total.get(name, 0) + getattr(server, name)
-        for (balancer, backend, name), told in self.world.traffic.items():
-            if balancer == self.balancer and backend in sums and (balancer, backend, name) in self.world.servers:
-                total = sums[backend]
-                for figure, value in told.items():
-                    if figure in figures and figure not in MEANS:
-                        total[figure] = total.get(figure, 0) + value
+                sums[server.backend][name] = sums[server.backend].get(name, 0) + getattr(server, name)
+        for place, told in world.traffic.items():
+            if place[1] in sums and place[0] == self.balancer and place in world.servers:
+                total = sums[place[1]]
+                for figure in added:
+                    if figure in told:
+                        total[figure] = total.get(figure, 0) + told[figure]
         for backend, total in sums.items():
             yield Line(backend, "", "", 0, total | self._told(backend, "", figures))
 

@@ -7,13 +7,16 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.cycle.samples import sample
+from autoscaler.model.fleet import Given
 from autoscaler.model.snapshot import GROUP, Audience, Gap, Heartbeat, Sample, Streams, total_of
 from tests.support.fleet import BACKEND, NOW, node
 
-NODES = (
-    node(1, sessions=3, publishers=2, heartbeat=Heartbeat(NOW - timedelta(seconds=2), 40.0, None, 1.5)),
-    node(2, status=None, publishers=Gap("mongodb", "i-2", NOW, ""), heartbeat=None),
-    node(3, servers=Gap("haproxy:lb1", GROUP, NOW, ""), publishers=0, heartbeat=Heartbeat(NOW, 60.0, 70.0)),
+NODES = Given(
+    (
+        node(1, sessions=3, publishers=2, heartbeat=Heartbeat(NOW - timedelta(seconds=2), 40.0, None, 1.5)),
+        node(2, status=None, publishers=Gap("mongodb", "i-2", NOW, ""), heartbeat=None),
+        node(3, servers=Gap("haproxy:lb1", GROUP, NOW, ""), publishers=0, heartbeat=Heartbeat(NOW, 60.0, 70.0)),
+    )
 )
 STREAMS = total_of({"live": Audience({"10.0.0.1": 2}, {"webrtc": 5, "hls": 1}), "meet": Audience({}, {"webrtc": 4})})
 
@@ -62,11 +65,11 @@ def test_they_are_as_good_as_a_dict_of_them() -> None:
     found = sample(NODES, STREAMS, NOW)
     assert found == dict(found)
     assert repr(found) == repr(dict(found))
-    assert found != sample(NODES[:1], STREAMS, NOW)
+    assert found != sample(Given(NODES[:1]), STREAMS, NOW)
 
 
 def test_without_streams_only_nodes_and_servers_have_samples() -> None:
-    found = sample(NODES[:1], Gap("mongodb", GROUP, NOW, ""), NOW)
+    found = sample(Given(NODES[:1]), Gap("mongodb", GROUP, NOW, ""), NOW)
     assert not [source for source in found if source.startswith("mongodb.viewers")]
     assert "mongodb.streams" not in found
-    assert sample((), Streams({}, {}), NOW)["mongodb.streams"] == {GROUP: Sample(0, NOW)}
+    assert sample(Given(()), Streams({}, {}), NOW)["mongodb.streams"] == {GROUP: Sample(0, NOW)}

@@ -1,0 +1,40 @@
+"""The values of a signal source by node, each as a Sample for whoever wants one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from autoscaler.model.snapshot import Sample
+
+
+class Column(Mapping[str, Sample]):
+    """Samples of which none is partial, kept as plain values. There is at least one."""
+
+    def __init__(self, values: Mapping[str, float], at: datetime | Mapping[str, datetime]) -> None:
+        """`values` are by subject; `at` is when they were true: all at one time, or each at its own."""
+        self._values = values
+        self._at = at
+
+    def since(self, oldest: datetime) -> Mapping[str, float]:
+        """Return the values that are no older."""
+        if isinstance(self._at, datetime):
+            return self._values if self._at >= oldest else {}
+        times = self._at
+        return {subject: value for subject, value in self._values.items() if times[subject] >= oldest}
+
+    def __getitem__(self, subject: str) -> Sample:
+        """Return the sample of a subject."""
+        return Sample(self._values[subject], self._at if isinstance(self._at, datetime) else self._at[subject])
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the subjects."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Show the samples."""
+        return repr(dict(self))
