@@ -78,6 +78,7 @@ class Balancer:
     _members: Members = field(default_factory=Members)
     _version: int = -1
     _doors: list[Door] = field(default_factory=list)
+    _even: bool = True
     _deaf: list[SimulatedNode] = field(default_factory=list)
     _of: tuple[int, int] = (-1, -1)
 
@@ -97,11 +98,12 @@ class Balancer:
         of = self.world.servers.version, self.world.born
         if (
             of != self._of
-            or not all(door.node.answers for door in self._doors)
-            or any(node.answers for node in self._deaf)
+            or False in [door.node.answers for door in self._doors]
+            or True in [node.answers for node in self._deaf]
         ):
             up = self.members.by_status.get(ServerStatus.UP, {})
             self._of, self._doors = of, self._at(up, lives)
+            self._even = all(door.life.size.weight == 1 and door.life.carried is None for door in self._doors)
             self._deaf = [node for node in self.world.nodes.values() if not node.answers and node.instance.ip in up]
         return self._doors
 
@@ -138,7 +140,7 @@ class Balancer:
             return False
         if self.sticky and (self.returning or any(visit.cookie for visit in back)):
             return False
-        return all(door.life.size.weight == 1 and door.life.carried is None for door in doors)
+        return self._even
 
     def _all_at_once(
         self, doors: Sequence[Door], back: Sequence[Visit], new: Coming
@@ -149,15 +151,14 @@ class Balancer:
             last_steps = [visit.last_step for visit in back] + last_steps
             streams = [visit.stream for visit in back] + streams
         given, many = _fewest(doors, len(streams)), len(streams)
-        room = {door: door.life.beside.most_viewers - door.life.viewers for door in doors}
         taken = Counter(given)
-        if any(room[door] < count for door, count in taken.items()):
-            many = _first_refused(given, room)
+        if True in [door.life.viewers + count > door.life.beside.most_viewers for door, count in taken.items()]:
+            many = _first_refused(given)
             given[many:] = [given[many]] * (len(given) - many)
             taken = Counter(given[:many])
         for door, count in taken.items():
             door.life.viewers += count
-        self.stays.add_viewers([door.life for door in given[:many]], last_steps, streams)
+        self.stays.add([door.life for door in given[:many]], last_steps, streams)
         left = [*back[many:], *new.visits(max(0, many - len(back)))] if many < len(given) else []
         return given, [(visit, given[many].ip) for visit in left]
 
@@ -183,7 +184,7 @@ class Balancer:
         if not door.life.enter(visit.stream, publisher=visit.publisher):
             refused.append((visit, door.ip))
             return False
-        self.stays.add(door.life, visit.last_step, visit.stream, publisher=visit.publisher)
+        self.stays.add((door.life,), (visit.last_step,), (visit.stream,), publisher=visit.publisher)
         return True
 
     def _led_by_cookies(
@@ -215,13 +216,15 @@ class Balancer:
 def _fewest(doors: Sequence[Door], count: int) -> list[Door]:
     """Return the doors of so many who come, each where fewest are, if nobody is refused."""
     many = len(doors)
-    heap = [door.life.people * many + number for number, door in enumerate(doors)]
+    lives = [door.life for door in doors]
+    heap = [(life.viewers + life.publishers) * many + number for number, life in enumerate(lives)]
     heapify(heap)
     return [doors[heapreplace(heap, heap[0] + many) % many] for _ in range(count)]
 
 
-def _first_refused(given: Sequence[Door], room: dict[Door, int]) -> int:
-    """Return the place of the first who is sent where there is no room any more."""
+def _first_refused(given: Sequence[Door]) -> int:
+    """Return the place of the first viewer who is sent where there is no room any more."""
+    room = {door: door.life.beside.most_viewers - door.life.viewers for door in given}
     for number, door in enumerate(given):
         if room[door] <= 0:
             return number

@@ -6,11 +6,9 @@ whoever steers through them changes what viewers live through here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
 from random import Random
 
 from autoscaler.cycle.traffic import figures
@@ -20,16 +18,15 @@ from autoscaler.simulate.balancer import Balancer
 from autoscaler.simulate.chance import Chance
 from autoscaler.simulate.counts import SessionCounts
 from autoscaler.simulate.crowd import Coming, Share, Visit
-from autoscaler.simulate.life import Life, Size, size_of
+from autoscaler.simulate.life import Life
 from autoscaler.simulate.sources import Sources
 from autoscaler.simulate.spec import WorldSpec
+from autoscaler.simulate.standing import Register, Sizes, Standing
 from autoscaler.simulate.stays import Audience, Stays
-from autoscaler.simulate.world import LIVING, SimulatedNode, World
+from autoscaler.simulate.world import SimulatedNode, World
 
 _TOLD = timedelta(minutes=1)
 """How long refusals are kept: what `ams.node.refusals` counts."""
-
-_ENDED = frozenset({InstanceState.STOPPED, InstanceState.TERMINATED})
 
 
 @dataclass(slots=True)
@@ -64,7 +61,8 @@ class Cluster:
         self._elapsed_s = 0.0
         self._lost = 0
         self._patience = int(spec.patience.total_seconds() // step_s)
-        self._sizes: dict[str, Size] = {}
+        self._sizes = Sizes(spec, next(iter(policy.launch.types), world.template_type), policy.role)
+        self._register = Register(self._sizes)
         self._fetching = any(kind.streams or kind.memory.streams for kind in spec.types.values())
         self._balancer = Balancer(
             world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
@@ -73,13 +71,8 @@ class Cluster:
             self.stays,
         )  # fmt: skip
         self._sources = Sources(world, self._balancer)
-        self._audience = Audience(self.usual)
+        self._audience = Audience(self._sizes.usual)
         self._boot()  # a trace's first event meets those who are here already
-
-    @cached_property
-    def usual(self) -> Size:
-        """What a node of the policy's first type carries."""
-        return self._size(next(iter(self._policy.launch.types), self.world.template_type))
 
     def step(self, number: int, arrivals: Coming) -> Incidents:
         """Live through one step: nodes come, people leave, come back and arrive; then the sources tell of it."""
@@ -98,8 +91,7 @@ class Cluster:
     def reap(self) -> Incidents:
         """Notice who was ended since the step: whoever was on it is cut, and comes back in the next step."""
         incidents = Incidents()
-        ended = {key: node for key, node in self.world.nodes.items() if node.instance.state in _ENDED}
-        for key, node in ended.items():
+        for key, node in [one for one in self.world.nodes.items() if not one[1].answers and _ended(one[1])]:
             life = self.lives.pop(key, None)
             if life is not None:
                 incidents.viewers_cut += life.viewers
@@ -127,17 +119,17 @@ class Cluster:
 
         They come back.
         """
-        cookies = {id(life): self.world.nodes[key].instance.ip for key, life in self.lives.items()}
+        cookies = {life: self.world.nodes[key].instance.ip for key, life in self.lives.items()}
         gone = self.stays.scatter(list(self.lives.values()), publisher=False, share=Share(share))
         for life, last_step, stream in gone:
-            self.returning.append(Visit(publisher=False, last_step=last_step, stream=stream, cookie=cookies[id(life)]))
+            self.returning.append(Visit(publisher=False, last_step=last_step, stream=stream, cookie=cookies[life]))
         self._lost += len(gone)
 
-    def phases(self) -> Counter[str]:
-        """Count the nodes that are paid for: `serving`, `draining`, and `coming`."""
-        phases = self._balancer.members.phases
+    @property
+    def standing(self) -> Standing:
+        """The nodes that there are."""
         instances = [node.instance for node in self.world.nodes.values()]
-        return Counter([phases.get(one.ip, "coming") for one in instances if one.state in LIVING])
+        return self._register.look(instances, self._balancer.members)
 
     @property
     def present(self) -> tuple[int, int]:
@@ -161,21 +153,6 @@ class Cluster:
         return self._policy.launch.subnets
 
     @property
-    def price(self) -> float:
-        """What an hour of all nodes costs, the stopped ones included."""
-        if all(size.free for size in self._sizes.values()):
-            return 0.0
-        instances = [node.instance for node in self.world.nodes.values()]
-        return sum(self._size(instance.instance_type).hour(instance) for instance in instances)
-
-    def carrying(self, nodes: int) -> float:
-        """How many nodes of the policy's first type carry as much as the `nodes` that are paid for."""
-        if all(size is self.usual for size in self._sizes.values()):
-            return nodes
-        instances = [node.instance for node in self.world.nodes.values()]
-        return sum(self._worth(instance.instance_type) for instance in instances if instance.state in LIVING)
-
-    @property
     def needed(self) -> int:
         """How many nodes of the policy's first type would just carry everybody who wants to be here, refused or not."""
         return self._audience.needed
@@ -193,29 +170,15 @@ class Cluster:
     def _busiest(self, nodes: Iterable[SimulatedNode]) -> list[SimulatedNode]:
         return sorted(nodes, key=lambda node: -self.lives[node.instance.instance_id].load())
 
-    def _size(self, instance_type: str) -> Size:
-        found = self._sizes.get(instance_type)
-        if found is None:
-            new = size_of(self._spec, instance_type)
-            found = self._sizes[instance_type] = next((size for size in self._sizes.values() if size == new), new)
-        return found
-
-    def _worth(self, instance_type: str) -> float:
-        """Return how many nodes of the first type carry as many of those whom this group is for."""
-        size, usual = self._size(instance_type), self.usual
-        if size is usual:
-            return 1.0
-        if self.role == "origin":
-            return size.carries(size.publisher) / usual.carries(usual.publisher)
-        return size.carries(size.viewer) / usual.carries(usual.viewer)
-
     def _boot(self) -> None:
-        for key, node in self.world.nodes.items():
-            if node.instance.state in _ENDED:
+        """Let nodes start, and join when they have booted: one that answers has done both."""
+        nodes, lives = self.world.nodes, self.lives
+        for key, node in [new for new in nodes.items() if not new[1].answers or new[0] not in lives]:
+            if _ended(node):
                 continue
-            life = self.lives.get(key)
+            life = lives.get(key)
             if life is None:
-                life = self.lives[key] = self._born(node)
+                life = lives[key] = self._born(node)
             if node.instance.state is InstanceState.PENDING:
                 node.instance = replace(node.instance, state=InstanceState.RUNNING)
             if not node.answers and life.ready_at is not None and life.ready_at <= self._elapsed_s:
@@ -225,7 +188,7 @@ class Cluster:
         took = self._chance.boot(node)
         self._chance.born(node.instance, self._elapsed_s)
         ready_at = None if took is None else self._elapsed_s + took
-        return Life(self._size(node.instance.instance_type), ready_at)
+        return Life(self._sizes.of(node.instance.instance_type), ready_at)
 
     def _spread(self, number: int, arrivals: Coming, incidents: Incidents) -> None:
         """Let in who is back and who is new. Who is refused tries again every step, as long as people have patience.
@@ -258,7 +221,7 @@ class Cluster:
     def _take(self, key: str) -> None:
         """Take a node from EC2, if it is there, with all on it; the balancer's health check sees it."""
         node = self.world.nodes.get(key)
-        if node is None or node.instance.state in _ENDED:
+        if node is None or _ended(node):
             return
         life = self.lives.pop(key, None)
         if life:
@@ -269,3 +232,8 @@ class Cluster:
         for place, server in self.world.servers.items():
             if server.ip == node.instance.ip:
                 self.world.servers[place] = replace(server, status=ServerStatus.DOWN, sessions=0)
+
+
+def _ended(node: SimulatedNode) -> bool:
+    state = node.instance.state
+    return state is InstanceState.STOPPED or state is InstanceState.TERMINATED

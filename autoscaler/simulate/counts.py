@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,10 +28,10 @@ class SessionCounts:
         told = self.world.traffic
         for place in self._rated:
             told.get(place, {})["rate"] = 0
-        for place in places:
+        for place, count in Counter(places).items():
             if place not in told:
                 told[place] = {"requests": 0, "rate": 0}
-            told[place]["requests"] += 1
+            told[place]["requests"] += count
         came, self._due = divmod(self._due + (len(places) if number else 0), self.step_s)
         self._rated = list(places[len(places) - int(came) :])
         for place in self._rated:

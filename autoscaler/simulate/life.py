@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from autoscaler.model.snapshot import Instance
 from autoscaler.simulate.spec import TypeSpec, WorldSpec
-from autoscaler.simulate.world import LIVING
+from autoscaler.simulate.world import LIVING, QUERY_MS
 
 UNIT = 2**16 * 3**5 * 5**6 * 7**2 * 11 * 13
 """All of a node's CPU, or all of the memory that an idle one has left; of most round numbers their parts are whole."""
@@ -25,11 +25,11 @@ class Cost:
     memory: int = 0
 
 
-class Beside(dict[int, tuple[float, float]]):
-    """What a node is like beside some publishers and fetched streams: its CPU and memory in percent by its viewers.
+class Beside(dict[int, tuple[float, float, float]]):
+    """What a node beside some publishers and fetched streams writes into MongoDB, by how many viewers it has.
 
-    Both are rounded, and worked out when they are asked for. More than `most_viewers` are beyond AMS's limit; where
-    already the others are, that is -1.
+    That is as in `SimulatedNode.row`, rounded, and worked out when it is asked for. More than `most_viewers` are beyond
+    AMS's limit; where already the others are, that is -1.
     """
 
     def __init__(self, size: Size, publishers: int, fetched: int) -> None:
@@ -43,14 +43,15 @@ class Beside(dict[int, tuple[float, float]]):
             most = min(most, memory // size.viewer.memory)
         self.most_viewers = -1 if cpu < 0 or memory < 0 else most
 
-    def __missing__(self, viewers: int) -> tuple[float, float]:
-        """Work out the percentages."""
+    def __missing__(self, viewers: int) -> tuple[float, float, float]:
+        """Work it out."""
         size = self._size
         cpu, memory = size.filled(viewers, self._publishers, self._fetched)
         idle_cpu, idle_memory = size.idle
         found = self[viewers] = (
             round(min(100.0, idle_cpu + 100 * (cpu / UNIT)), 2),
             round(min(100.0, idle_memory + (100 - idle_memory) * (memory / UNIT)), 2),
+            QUERY_MS,
         )
         return found
 
@@ -169,7 +170,7 @@ class Carried:
         return int(stream in self.watched and stream not in self.published)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Life:
     """What the simulation knows of a node beyond its instance. `ready_at` is None for one that never joins.
 

@@ -30,11 +30,9 @@ class Oracle:
     def add(self, needed: int) -> None:
         """Take a step in which `needed` nodes were needed to carry everybody."""
         needed = max(needed, self.least)
-        for rank in range(needed):
-            if rank >= len(self._since):
-                self._since.append(0)
-            if rank >= self._needed:
-                self._steps += min(self._number - self._since[rank], self.boot_steps)
+        self._since += [0] * (needed - len(self._since))
+        for rank in range(self._needed, needed):
+            self._steps += min(self._number - self._since[rank], self.boot_steps)
         for rank in range(needed, self._needed):
             self._since[rank] = self._number
         self._steps += needed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -193,15 +194,14 @@ def _rare_collections() -> Iterator[None]:
 def _play(stage: Stage, traffic: Traffic, step: timedelta, steer: Steering, tell: Callable[[float], object]) -> Played:
     step_s = step.total_seconds()
     played = Played(Totals(), Timeline(), _oracle(stage, step_s))
-    referee = _Referee(played, stage, step_s)
-    events = list(traffic.events)
+    referee = _Referee(played, stage, step_s, traffic.events)
     crowds = by_step(traffic, step_s, stage.policy.role)
     waiting = next(crowds, None)
     begin = traffic.begin
     for number in range(ceil(traffic.length_s / step_s)):
         stage.world.now = begin + number * step
         at_s = number * step_s
-        referee.events([event for event in events if at_s <= event.at_s < at_s + step_s], at_s)
+        referee.events(at_s)
         arrivals = Coming()
         if waiting is not None and waiting[0] == number:
             arrivals, waiting = waiting[1], next(crowds, None)
@@ -216,20 +216,22 @@ def _play(stage: Stage, traffic: Traffic, step: timedelta, steer: Steering, tell
 class _Referee:
     """Counts, and does to the cluster what the trace's events say."""
 
-    def __init__(self, played: Played, stage: Stage, step_s: float) -> None:
+    def __init__(self, played: Played, stage: Stage, step_s: float, events: Iterable[Event]) -> None:
         self._played = played
         self._stage = stage
         self._step_s = step_s
         self._last_turn: tuple[float, int] | None = None
         self._size: int | None = None
+        self._events = deque(events)
         self._until: list[tuple[float, Callable[[], None]]] = []
 
-    def events(self, events: list[Event], at_s: float) -> None:
-        """Let what is due happen, and let end what has lasted long enough."""
+    def events(self, at_s: float) -> None:
+        """Let what is due happen within this step, and let end what has lasted long enough."""
         for _, end in [entry for entry in self._until if entry[0] <= at_s]:
             end()
         self._until = [entry for entry in self._until if entry[0] > at_s]
-        for event in events:
+        while self._events and self._events[0].at_s < at_s + self._step_s:
+            event = self._events.popleft()
             end = befall(self._stage.cluster, event)
             if event.lasts_s:
                 self._until.append((event.at_s + event.lasts_s, end))
@@ -237,8 +239,8 @@ class _Referee:
     def note(self, at_s: float, arrived: int, lived: Incidents, steered: Steered, ended: Incidents) -> None:
         """Add one step to the sums and to the timeline."""
         totals, cluster = self._played.totals, self._stage.cluster
-        phases = cluster.phases()
-        nodes = sum(phases.values())
+        standing = cluster.standing
+        phases, nodes = standing.phases, standing.nodes
         rejected = lived.rejected
         viewers, publishers = cluster.present
         totals.sessions += arrived
@@ -249,9 +251,9 @@ class _Referee:
         totals.disrupted_s += lived.waited_s
         totals.breached_s += self._step_s if rejected or cluster.overloaded else 0.0
         totals.node_seconds += nodes * self._step_s
-        totals.usual_seconds += cluster.carrying(nodes) * self._step_s
-        totals.stopped_seconds += (len(cluster.world.nodes) - nodes) * self._step_s
-        totals.cost += cluster.price * self._step_s / 3600
+        totals.usual_seconds += standing.carrying * self._step_s
+        totals.stopped_seconds += standing.stopped * self._step_s
+        totals.cost += standing.price * self._step_s / 3600
         totals.max_nodes = max(totals.max_nodes, nodes)
         totals.min_nodes = nodes if totals.min_nodes is None else min(totals.min_nodes, nodes)
         self._played.oracle.add(cluster.needed)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import add
 
-from autoscaler.model.snapshot import Heartbeat
 from autoscaler.simulate.balancer import Balancer
 from autoscaler.simulate.life import Life
-from autoscaler.simulate.world import World
+from autoscaler.simulate.world import SimulatedNode, World
 
 
 @dataclass(slots=True)
@@ -17,20 +17,26 @@ class Sources:
 
     world: World
     balancer: Balancer
+    _lives: list[Life] = field(default_factory=list)
+    _nodes: list[SimulatedNode] = field(default_factory=list)
+    _ips: list[str] = field(default_factory=list)
 
     def tell(self, lives: Mapping[str, Life]) -> None:
         """Write each node's heartbeat and publishers, each server's sessions, and the viewers of the cluster."""
-        world, by_ip, viewers = self.world, dict[str, int](), 0
-        for key, life in lives.items():
-            node = world.nodes[key]
-            watching, publishing = life.viewers, life.publishers
+        world, alive = self.world, list(lives.values())
+        if alive != self._lives:
+            self._lives, self._nodes = alive, [world.nodes[key] for key in lives]
+            self._ips = [node.instance.ip for node in self._nodes]
+        viewers, publishers = [life.viewers for life in alive], [life.publishers for life in alive]
+        now, silent = world.now, [world.nodes[key] for key in world.frozen if key in world.nodes]
+        written = [node.row for node in silent]
+        for node, life, watching, publishing in zip(self._nodes, alive, viewers, publishers, strict=True):
             node.publishers = publishing
-            viewers += watching
-            by_ip[node.instance.ip] = watching + publishing
-            if node.answers and key not in world.frozen:
-                node.heartbeat = Heartbeat(world.now, *life.beside[watching], 2.0)
-        for place, ip in self.balancer.members.placed.items():
-            sessions = by_ip.get(ip, 0)
-            if world.servers[place].sessions != sessions:
-                world.servers.count(place, sessions)
-        world.viewers = {"webrtc": viewers}
+            if node.answers:
+                node.row = now, life.beside[watching]
+        for node, row in zip(silent, written, strict=True):
+            node.row = row
+        world.servers.count(
+            self.balancer.members.placed, dict(zip(self._ips, map(add, viewers, publishers), strict=True))
+        )
+        world.viewers = {"webrtc": sum(viewers)}

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from autoscaler.simulate.crowd import Coming, Share
 from autoscaler.simulate.life import Life, Size
 
-Stay = tuple[Life, int, int]
-"""A node on which somebody is, the stream, and the person's number in the order in which they came in."""
+Stay = tuple[int, int]
+"""A person's number in the order in which they came in, and the stream."""
+
+_STREAMS = 2**31
+"""More than there are (a trace has them as int32)."""
+
+
+class Leaving:
+    """Who leaves in one step, in the order in which they came in: on which node each is, and number and stream in one.
+
+    It is not looked at between a person's coming and going, so it is kept small.
+    """
+
+    __slots__ = ("lives", "stays")
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.lives: list[Life] = []
+        self.stays = array("q")
 
 
 class Stays:
@@ -17,32 +36,32 @@ class Stays:
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self._ends: tuple[defaultdict[int, list[Stay]], ...] = (defaultdict(list), defaultdict(list))
+        self._ends: tuple[defaultdict[int, Leaving], ...] = (defaultdict(Leaving), defaultdict(Leaving))
         self._came = 0
 
-    def add(self, life: Life, last_step: int, stream: int, *, publisher: bool) -> None:
-        """Note one who was let in."""
-        self._ends[publisher][last_step].append((life, stream, self._came))
-        self._came += 1
-
-    def add_viewers(self, lives: Sequence[Life], last_steps: Iterable[int], streams: Iterable[int]) -> None:
-        """Note viewers who were let in, each by where, until when, and the stream."""
-        ends = self._ends[False]
-        numbers = range(self._came, self._came + len(lives))
-        for last_step, stay in zip(last_steps, zip(lives, streams, numbers, strict=False), strict=False):
-            ends[last_step].append(stay)
-        self._came = numbers.stop
+    def add(
+        self, lives: Sequence[Life], last_steps: Iterable[int], streams: Iterable[int], *, publisher: bool = False
+    ) -> None:
+        """Note who was let in, each by where, until when, and the stream."""
+        ends, number = self._ends[publisher], self._came
+        for life, last_step, stream in zip(lives, last_steps, streams, strict=False):
+            leaving = ends[last_step]
+            leaving.lives.append(life)
+            leaving.stays.append(number * _STREAMS + stream)
+            number += 1
+        self._came = number
 
     def leave(self, step: int) -> None:
         """Let go who wants to go in this step."""
-        viewers, publishers = self._ends
-        for life, stream, _ in viewers.pop(step, ()):
-            if life.carried is None:
-                life.viewers -= 1
-            else:
-                life.change((stream,), publisher=False, more=-1)
-        for life, stream, _ in publishers.pop(step, ()):
-            life.change((stream,), publisher=True, more=-1)
+        for publisher, ends in enumerate(self._ends):
+            if step not in ends:
+                continue
+            leaving = ends.pop(step)
+            for life, stay in zip(leaving.lives, leaving.stays, strict=True):
+                if publisher or life.carried is not None:
+                    life.change((stay % _STREAMS,), publisher=bool(publisher), more=-1)
+                else:
+                    life.viewers -= 1
 
     def scatter(
         self, lives: Sequence[Life], *, publisher: bool, share: Share | None = None
@@ -52,30 +71,33 @@ class Stays:
         Of a node those come first who leave together with the one who is there for longest. Of those who leave together
         whoever came last goes.
         """
-        gone = [
-            (last_step, stay)
-            for groups in self.on(lives, publisher=publisher)
-            for last_step, stays in sorted(groups.items(), key=lambda group: group[1][0][2])
-            for stay in stays[len(stays) - share.of(len(stays)) if share else 0 :]
-        ]
-        self._without({number for _, (_, _, number) in gone}, {last_step for last_step, _ in gone}, publisher=publisher)
-        for _, (life, stream, _) in gone:
+        gone: list[tuple[Life, int, int]] = []
+        numbers: dict[int, set[int]] = {}
+        for life, groups in self.on(lives, publisher=publisher).items():
+            for last_step, stays in sorted(groups.items(), key=lambda group: group[1][0]):
+                for number, stream in stays[len(stays) - share.of(len(stays)) if share else 0 :]:
+                    gone.append((life, last_step, stream))
+                    numbers.setdefault(last_step, set()).add(number)
+        for last_step, leaving in numbers.items():
+            self._without(self._ends[publisher][last_step], leaving)
+        for life, _, stream in gone:
             life.change((stream,), publisher=publisher, more=-1)
-        return [(life, last_step, stream) for last_step, (life, stream, _) in gone]
+        return gone
 
-    def on(self, lives: Sequence[Life], *, publisher: bool) -> list[dict[int, list[Stay]]]:
+    def on(self, lives: Sequence[Life], *, publisher: bool) -> dict[Life, dict[int, list[Stay]]]:
         """Return of each of these nodes the viewers, or the publishers, by the step in which they leave."""
-        found: dict[int, dict[int, list[Stay]]] = {id(life): {} for life in lives}
-        for last_step, stays in self._ends[publisher].items():
-            for stay in stays:
-                if (groups := found.get(id(stay[0]))) is not None:
-                    groups.setdefault(last_step, []).append(stay)
-        return list(found.values())
+        found: dict[Life, dict[int, list[Stay]]] = {life: {} for life in lives}
+        for last_step, leaving in self._ends[publisher].items():
+            for life, stay in zip(leaving.lives, leaving.stays, strict=True):
+                if (groups := found.get(life)) is not None:
+                    groups.setdefault(last_step, []).append(divmod(stay, _STREAMS))
+        return found
 
-    def _without(self, numbers: set[int], steps: Iterable[int], *, publisher: bool) -> None:
-        ends = self._ends[publisher]
-        for step in steps:
-            ends[step] = [stay for stay in ends[step] if stay[2] not in numbers]
+    @staticmethod
+    def _without(leaving: Leaving, numbers: set[int]) -> None:
+        stay = [number // _STREAMS not in numbers for number in leaving.stays]
+        leaving.lives = list(compress(leaving.lives, stay))
+        leaving.stays = array("q", compress(leaving.stays, stay))
 
 
 class Audience:
@@ -84,16 +106,31 @@ class Audience:
     def __init__(self, size: Size) -> None:
         """Begin with nobody; they cost what they would on nodes of a size."""
         self._everybody = Life(size)
-        self._ends: tuple[defaultdict[int, list[int]], ...] = (defaultdict(list), defaultdict(list))
+        self._ends: tuple[Counter[int], ...] = (Counter(), Counter())
+        self._streams: tuple[defaultdict[int, list[int]], ...] = (defaultdict(list), defaultdict(list))
 
     def step(self, number: int, coming: Coming) -> None:
         """Let go whose time is over, and take in who is new."""
         for publisher in (False, True):
-            ends, new = self._ends[publisher], coming.only(publisher=publisher)
-            self._everybody.change(ends.pop(number, ()), publisher=publisher, more=-1)
-            self._everybody.change(new.stream, publisher=publisher, more=1)
-            for last_step, stream in zip(new.last_step, new.stream, strict=True):
-                ends[last_step].append(stream)
+            new = coming.only(publisher=publisher)
+            if self._everybody.carried is not None:
+                self._mind_streams(number, new, publisher=publisher)
+                continue
+            ends = self._ends[publisher]
+            more = len(new) - ends.pop(number, 0)
+            ends.update(new.last_step)
+            if publisher:
+                self._everybody.publishers += more
+            else:
+                self._everybody.viewers += more
+
+    def _mind_streams(self, number: int, new: Coming, *, publisher: bool) -> None:
+        """Do the same where it costs something to fetch what they watch."""
+        ends = self._streams[publisher]
+        self._everybody.change(ends.pop(number, ()), publisher=publisher, more=-1)
+        self._everybody.change(new.stream, publisher=publisher, more=1)
+        for last_step, stream in zip(new.last_step, new.stream, strict=True):
+            ends[last_step].append(stream)
 
     @property
     def needed(self) -> int:

@@ -6,9 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from autoscaler.model.quick import quick
+
 _MOST_POINTS = 4096
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One cycle: who is there in the end, who was `rejected` or `cut` within it, and its decision."""

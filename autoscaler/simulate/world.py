@@ -6,8 +6,10 @@ The ports of `simulate.ports` are thin views of one World. Nothing here reads a 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from autoscaler.model.errors import ActionError, ObservationError, StockOut
 from autoscaler.model.media import Resources
@@ -17,6 +19,9 @@ from autoscaler.policy.record import MOST_NODES
 
 STREAM_MAX_AGE = timedelta(seconds=60)
 """How long a stream whose row is not updated any more still counts as live, as in the adapter."""
+
+QUERY_MS = 2.0
+"""What a node says that a query of MongoDB takes."""
 
 LIVING = frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.SHUTTING_DOWN})
 """What is paid for as a node; of one that is stopped, only the disk."""
@@ -28,7 +33,13 @@ Place = tuple[str, str, str]
 class Servers(dict[Place, Server]):
     """The balancers' servers. `version` counts changes, but for those of their sessions."""
 
-    version = 0
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.version = 0
+        self._counted = -1
+        self._sessions: list[int] = []
+        self._makers: list[Callable[[int], Server]] = []
 
     def __setitem__(self, place: Place, server: Server) -> None:
         """Set a server."""
@@ -40,25 +51,44 @@ class Servers(dict[Place, Server]):
         self.version += 1
         super().__delitem__(place)
 
-    def count(self, place: Place, sessions: int) -> None:
-        """Set how many sessions a server has."""
-        server = self[place]
-        told = Server(server.balancer, server.backend, server.name, server.ip, server.port, server.status, sessions)
-        super().__setitem__(place, told)
+    def count(self, placed: Mapping[Place, str], people: Mapping[str, int]) -> None:
+        """Set how many sessions those servers have that are `placed`, the same ones for as long as none changes.
+
+        Each has as many as there are `people` at the address at which it points.
+        """
+        if self._counted != self.version:
+            self._counted, servers = self.version, [self[place] for place in placed]
+            self._sessions = [server.sessions for server in servers]
+            self._makers = [
+                partial(Server, one.balancer, one.backend, one.name, one.ip, one.port, one.status) for one in servers
+            ]
+        sessions = [people.get(ip, 0) for ip in placed.values()]
+        counts = zip(placed, self._makers, sessions, self._sessions, strict=True)
+        self.update({place: make(count) for place, make, count, before in counts if count != before})
+        self._sessions = sessions
 
 
 @dataclass
 class SimulatedNode:
-    """An instance with what EC2 does not know: whose it is, and what runs on it. `woken`: it was stopped before."""
+    """An instance with what EC2 does not know: whose it is, and what runs on it. `woken`: it was stopped before.
+
+    `row` is what it wrote into MongoDB last: when, and then its CPU and memory in percent and the milliseconds that a
+    query took. It is its `heartbeat`, of which most are never looked at.
+    """
 
     instance: Instance
     group: str
     ours: bool = True
-    heartbeat: Heartbeat | None = None
+    row: tuple[datetime, tuple[float | None, float | None, float | None]] | None = None
     publishers: int = 0
     answers: bool = False
     resources: Resources | None = None
     woken: bool = False
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """Its row in MongoDB."""
+        return Heartbeat(self.row[0], *self.row[1]) if self.row else None
 
 
 @dataclass
@@ -138,7 +168,7 @@ class World:
 
     def beat(self, node: SimulatedNode, cpu_percent: float) -> None:
         """Write a heartbeat."""
-        node.heartbeat = Heartbeat(self.now, cpu_percent, memory_percent=40.0, query_ms=2.0)
+        node.row = self.now, (cpu_percent, 40.0, QUERY_MS)
 
     def serve(self, node: SimulatedNode, backend: str, slot: str, *, port: int = 5080, sessions: int = 0) -> None:
         """Put a node into service in one backend of every balancer, with so many sessions on each."""

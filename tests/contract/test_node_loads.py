@@ -80,7 +80,7 @@ class SimulatedRig:
         return node
 
     def beat(self, ip: str, heartbeat: Heartbeat) -> None:
-        self._node(ip).heartbeat = heartbeat
+        self._node(ip).row = heartbeat.at, (heartbeat.cpu_percent, heartbeat.memory_percent, heartbeat.query_ms)
 
     def publish(self, ip: str, count: int, application: str = APPLICATION) -> None:
         if application == APPLICATION:

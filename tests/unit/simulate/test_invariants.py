@@ -161,8 +161,8 @@ class Witness:
 
     def _streams(self, life: Life, *, publisher: bool) -> list[int]:
         """What those on a node watch, or publish."""
-        (found,) = self.stage.cluster.stays.on([life], publisher=publisher)
-        return [stream for stays in found.values() for _, stream, _ in stays]
+        (found,) = self.stage.cluster.stays.on([life], publisher=publisher).values()
+        return [stream for stays in found.values() for _, stream in stays]
 
     def _note(self) -> None:
         """Remember which nodes take nobody from now on. Cookies lead to one that drains."""
