@@ -43,7 +43,10 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """All that is learnt of one group. `readings` were used, `left_out` were not; both count nodes in cycles."""
+    """All that is learnt of one group. `readings` were used, `left_out` were not; both count nodes in cycles.
+
+    `presumed` of the readings are of edges whose publishers could not be read, and are taken for none.
+    """
 
     group: str
     limits: Limits
@@ -57,6 +60,7 @@ class Lesson:
     boots: Boots | None
     growth: Growth
     findings: tuple[Finding, ...]
+    presumed: int = 0
 
     def type(self, name: str) -> Learnt | None:
         """Return what was learnt of a type, if it was seen."""
@@ -80,7 +84,7 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     growth = Growth(within.total_seconds(), viewers.most, publishers.most, viewers.known, publishers.known)
     return Lesson(
         recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
-        types, recorded.vcpus, boots, growth, tuple(findings),
+        types, recorded.vcpus, boots, growth, tuple(findings), recorded.presumed,
     )  # fmt: skip
 
 

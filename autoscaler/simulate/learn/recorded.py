@@ -91,6 +91,7 @@ class Recorded:
         self.cycles = 0
         self.repeated = 0
         self.readings = 0
+        self.presumed = 0
         self.left_out: Counter[LeftOut] = Counter()
         self.vcpus: dict[str, int] = {}
         self._reader = Reader(count)
@@ -115,6 +116,7 @@ class Recorded:
                 self.left_out[found] += 1
             else:
                 self.readings += 1
+                self.presumed += found.presumed
                 self._take(found)
         for node in report.snapshot.nodes:
             self._watch(node, report)

@@ -16,6 +16,7 @@ from autoscaler.model.plan import Plan
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, Sample
 from autoscaler.policy.schema import Policy
+from autoscaler.report.lesson import Told, text
 from autoscaler.simulate.learn.learnt import Finding, Limits
 from autoscaler.simulate.learn.lesson import conclude
 from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, count_of, counted_by, viewers_key
@@ -46,6 +47,23 @@ def test_a_node_at_work_is_a_reading() -> None:
     assert found == Reading("i-1", "c5.xlarge", NOW, 90.0, 2.0, 40.0, 50.0)
 
 
+def test_an_edge_has_no_publishers_where_they_cannot_be_read() -> None:
+    report = cycle(node(1, publishers=GAP, **BUSY), node(2, **BUSY), sessions={1: 90, 2: 80})
+    blind, seeing = read(report, rules=policy(role="edge"))
+    assert blind == Reading("i-1", "c5.xlarge", NOW, 90.0, 0.0, 40.0, 50.0, presumed=True)
+    assert isinstance(seeing, Reading)
+    assert not seeing.presumed
+    assert read(report, rules=policy(role="both"))[0] is LeftOut.NO_PUBLISHERS
+    assert read(report, counted_by(SESSIONS, policy(role="both")))[0] is LeftOut.NO_VIEWERS  # nothing to take off them
+    recorded = Recorded("edge", COUNT)
+    recorded.add(report, policy(role="edge"))
+    lesson = conclude(recorded, Limits())
+    assert (lesson.readings, lesson.presumed) == (2, 1)
+    assert "publishers could not be read in 1 of the readings: these are of edges, which have none" in text(
+        Told(lesson)
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "facts", "why"),
     [
@@ -59,7 +77,6 @@ def test_a_node_at_work_is_a_reading() -> None:
         ({"heartbeat": Heartbeat(NOW, float("inf"))}, {}, LeftOut.SATURATED),
         ({"heartbeat": Heartbeat(NOW, 99.5)}, {}, LeftOut.SATURATED),
         ({"heartbeat": Heartbeat(NOW, 50.0, 99.5)}, {}, LeftOut.SATURATED),
-        ({"publishers": GAP}, {}, LeftOut.NO_PUBLISHERS),
         ({}, {"sessions": {}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW, partial=True)}}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW - seconds(21))}}}, LeftOut.NO_VIEWERS),
@@ -194,7 +211,7 @@ def test_of_absurd_counts_no_rise_is_known_either(absurd: int) -> None:
     [
         ({"state": InstanceState.STOPPED}, "no node was ever seen at work"),
         ({"heartbeat": None}, "nodes were at work, and none of them is a reading: no-heartbeat 3 of 3 times"),
-        ({"publishers": GAP}, "nodes were at work, and none of them is a reading: publishers-unknown 1 of 1 times"),
+        ({"publishers": -1}, "nodes were at work, and none of them is a reading: publishers-unknown 1 of 1 times"),
     ],
 )
 def test_why_nothing_is_left_is_told(changes: dict[str, Any], why: str) -> None:
