@@ -104,6 +104,7 @@ def _unwritable(path: Path, message: str) -> ConfigurationError:
 def read_journal(path: Path) -> Iterator[Line]:
     """Yield the cycles of a file, one line at a time; a line that holds none costs itself only.
 
+    Recordings that were joined, as by `cat`, are one: the header of each may stand again.
     Where the file cannot be read any further, as when compressed data breaks off, the last line says so.
 
     Raises:
@@ -112,11 +113,13 @@ def read_journal(path: Path) -> Iterator[Line]:
     number = 0
     try:
         with _open(path, "r", compressed=path.suffix == ".xz") as file:
-            _check_header(str(path), file.readline(_LONGEST))
+            header = file.readline(_LONGEST)
+            _check_header(str(path), header)
             number = 1
             while text := file.readline(_LONGEST):
                 number += 1
-                yield _line(str(path), number, text)
+                if text != header:  # of another recording of this version, which was joined to the first
+                    yield _line(str(path), number, text)
                 while text and len(text) == _LONGEST and not text.endswith(b"\n"):  # the rest of a line too long
                     text = file.readline(_LONGEST)
     except _READING_ERRORS as error:

@@ -94,7 +94,8 @@ def test_very_many_places_are_not_all_shown(
 def test_a_broken_line_costs_itself_only(replay: Replay, file: Path) -> None:
     header, one, two, three = file.read_text().splitlines(keepends=True)
     unknown = two.replace('"taken_at"', '"taken_on"', 1)
-    rest = ["\n", one[: len(one) // 2] + "\n", "[" * 100_000 + "\n", unknown, two, header, three.rstrip()]
+    older = header.replace('"version":2', '"version":1')
+    rest = ["\n", one[: len(one) // 2] + "\n", "[" * 100_000 + "\n", unknown, two, older, three.rstrip()]
     file.write_text("".join([header, one, *rest]))
     file.write_bytes(file.read_bytes() + b"\n\xff\xfe\n")
     code, out, err = replay(file)
@@ -104,6 +105,14 @@ def test_a_broken_line_costs_itself_only(replay: Replay, file: Path) -> None:
     assert all(" broken-line holds no cycle: " in line for line in told)
     assert told[3].endswith("snapshot: FleetSnapshot lacks, or does not have: taken_at, taken_on")
     assert all(len(line) < 300 for line in told)
+
+
+def test_recordings_that_are_joined_are_one(replay: Replay, file: Path, tmp_path: Path) -> None:
+    joined, small = tmp_path / "joined.jsonl", tmp_path / "joined.jsonl.xz"
+    joined.write_bytes(file.read_bytes() * 2)
+    small.write_bytes(lzma.compress(file.read_bytes()) * 2)
+    for each in (joined, small):
+        assert replay(each) == (0, "6 of 6 cycles match\n", "")
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(
