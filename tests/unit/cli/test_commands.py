@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -17,11 +16,11 @@ from autoscaler.cli.plan import document, text
 from autoscaler.cli.status import _table, summary
 from autoscaler.model.codec import to_plain
 from autoscaler.model.snapshot import Gap
+from tests.support.command_line import Run, runner
 from tests.support.daemon import ROOT, command, environment
 from tests.support.fleet import policy
 from tests.support.records import NOW, REPORT
 
-Cli = Callable[..., tuple[int, str, str]]
 POLICY = """\
 version: 1
 group: edge
@@ -37,16 +36,8 @@ load_balancer:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["autoscaler", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return int(ended.value.code or 0), out, err
-
-    return run
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -72,23 +63,23 @@ def edge(tmp_path: Path) -> Path:
         (["replay"], "replay: usage takes a FILE, or --since and perhaps --until for the live journal"),
     ],
 )
-def test_how_a_command_was_called_wrongly_is_one_plain_line(cli: Cli, arguments: list[str], said: str) -> None:
+def test_how_a_command_was_called_wrongly_is_one_plain_line(cli: Run, arguments: list[str], said: str) -> None:
     code, out, err = cli(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(said)
 
 
-def test_without_a_command_there_is_help(cli: Cli) -> None:
+def test_without_a_command_there_is_help(cli: Run) -> None:
     code, out, err = cli()
     assert (code, err) == (2, "")
     assert "compare" in out
 
 
-def test_a_valid_folder_is_told_to_be_so(cli: Cli, edge: Path) -> None:
+def test_a_valid_folder_is_told_to_be_so(cli: Run, edge: Path) -> None:
     assert cli("validate", edge.parent) == (0, "1 policies are valid\n", "")
 
 
-def test_every_problem_of_every_file_is_told(cli: Cli, edge: Path) -> None:
+def test_every_problem_of_every_file_is_told(cli: Run, edge: Path) -> None:
     other = edge.with_name("other.yaml")
     other.write_text(POLICY.replace("min: 2", "min: 9").replace("target: 60", "target: sixty"))
     missing = edge.with_name("missing.yaml")
@@ -101,7 +92,7 @@ def test_every_problem_of_every_file_is_told(cli: Cli, edge: Path) -> None:
     ]
 
 
-def test_problems_as_json(cli: Cli, edge: Path) -> None:
+def test_problems_as_json(cli: Run, edge: Path) -> None:
     edge.write_text(POLICY.replace("max: 8", "max: 1"))
     code, out, _ = cli("validate", edge, "--format", "json")
     assert code == 1
@@ -110,28 +101,28 @@ def test_problems_as_json(cli: Cli, edge: Path) -> None:
     assert (row["file"], row["line"], row["column"], row["code"]) == (str(edge), 4, 1, "bounds")
 
 
-def test_no_problem_as_json(cli: Cli, edge: Path) -> None:
+def test_no_problem_as_json(cli: Run, edge: Path) -> None:
     code, out, _ = cli("validate", edge, "--format", "json")
     assert (code, json.loads(out)) == (0, {"files": 1, "problems": []})
 
 
-def test_problems_as_annotations_are_escaped(cli: Cli, tmp_path: Path) -> None:
+def test_problems_as_annotations_are_escaped(cli: Run, tmp_path: Path) -> None:
     code, out, _ = cli("validate", tmp_path / "100%.yaml", "--format", "github")
     assert code == 1
     assert out == f"::error file={tmp_path}/100%.yaml,line=0,col=0::unreadable No such file or directory\n"
 
 
-def test_an_empty_folder_holds_no_policy(cli: Cli, tmp_path: Path) -> None:
+def test_an_empty_folder_holds_no_policy(cli: Run, tmp_path: Path) -> None:
     assert cli("validate", tmp_path) == (1, f"{tmp_path}: no-policies holds no policy file (*.yaml)\n", "")
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "status"])
-def test_settings_that_are_not_there_are_one_line_on_stderr(cli: Cli, tmp_path: Path, command: str) -> None:
+def test_settings_that_are_not_there_are_one_line_on_stderr(cli: Run, tmp_path: Path, command: str) -> None:
     file = tmp_path / "none.yaml"
     assert cli(command, "--config", file) == (2, "", f"{file}: unreadable No such file or directory\n")
 
 
-def test_a_group_that_no_policy_names_is_a_mistake(cli: Cli, edge: Path) -> None:
+def test_a_group_that_no_policy_names_is_a_mistake(cli: Run, edge: Path) -> None:
     settings = edge.parent.with_name("autoscaler.yaml")
     settings.write_text(
         "cluster: c\nmongodb: {uri: 'mongodb://127.0.0.1:1'}\nhaproxy: [{name: lb1, socket: unix:/a}]\n"
@@ -147,14 +138,7 @@ def test_an_interrupt_while_libraries_load_is_no_traceback(tmp_path: Path) -> No
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["validate"]])
-def test_what_no_command_knows_is_a_usage_error(cli: Cli, arguments: list[str]) -> None:
-    code, out, err = cli(*arguments)
-    assert (code, out) == (2, "")
-    assert err
-
-
-def test_the_version_is_told_even_of_a_checkout(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_is_told_even_of_a_checkout(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "version", lambda _: "1.2.3")
     assert cli("--version") == (0, "1.2.3\n", "")
 
@@ -205,7 +189,7 @@ def test_a_status_shows_what_is_unknown_as_unknown() -> None:
 
 @pytest.mark.parametrize("columns", ["20", "80", "500"])
 def test_a_status_cuts_nothing_off_and_takes_no_word_for_markup(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, columns: str
+    cli: Run, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     gap = Gap("mongodb", "i-1", NOW, "no answer from [/red] within :two: s, " + "which is long " * 20)
     report = replace(REPORT, snapshot=replace(REPORT.snapshot, gaps=(gap,)))
@@ -225,7 +209,7 @@ def test_a_status_cuts_nothing_off_and_takes_no_word_for_markup(
 
 
 def test_a_recording_does_not_take_the_place_of_the_settings(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("kept")

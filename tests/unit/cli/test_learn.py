@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import json
 import lzma
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autoscaler.adapters.journal_file import lines
-from autoscaler.cli import app
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.document import check, parse
 from autoscaler.policy.load import load_policies
 from autoscaler.simulate.spec import MemorySpec, TypeSpec, WorldSpec
 from autoscaler.simulate.traffic.load import load_traffic
+from tests.support.command_line import Run, runner
 from tests.support.documents import ROOT, read
 from tests.support.learning import recorded
 
-Learn = Callable[..., tuple[int, str, str]]
 EDGE = ROOT / "policies/edge.yaml"
 SPEC = WorldSpec(types={"c7i.xlarge": TypeSpec(vcpus=4, viewers=160, memory=MemorySpec(viewers=160))})
 LEVELS = "time,viewers,publishers\n0,100,0\n3600,700,0\n7200,600,0\n10800,150,0\n"
 
 
 @pytest.fixture
-def learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Learn:
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["autoscaler", "learn", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
+def learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys, "learn")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +45,7 @@ def file(tmp_path: Path, story: list[CycleReport]) -> Path:
     return path
 
 
-def test_people_read_a_table_a_world_and_a_diff(learn: Learn, file: Path) -> None:
+def test_people_read_a_table_a_world_and_a_diff(learn: Run, file: Path) -> None:
     code, out, err = learn(file, "--limit-memory", "100", "--policy", EDGE)
     assert (code, err) == (0, "")
     assert "115.2 viewers (115 to 115; cpu)" in out
@@ -66,7 +57,7 @@ def test_people_read_a_table_a_world_and_a_diff(learn: Learn, file: Path) -> Non
     assert "types-unknown: what c6i.xlarge, c5.xlarge carry is not known" in out
 
 
-def test_scripts_read_one_document(learn: Learn, file: Path) -> None:
+def test_scripts_read_one_document(learn: Run, file: Path) -> None:
     code, out, _ = learn(file, "--json", "--policy", EDGE)
     (group,) = json.loads(out)["groups"]
     assert (code, group["group"], group["limits"]) == (0, "edge", {"cpu": 75.0, "memory": 75.0})
@@ -80,7 +71,7 @@ def test_scripts_read_one_document(learn: Learn, file: Path) -> None:
     assert json.loads(learn(file, "--json")[1])["groups"][0]["suggestions"] is None
 
 
-def test_a_pull_request_gets_markdown(learn: Learn, file: Path) -> None:
+def test_a_pull_request_gets_markdown(learn: Run, file: Path) -> None:
     code, out, _ = learn(file, "--policy", EDGE, "--format", "markdown")
     assert code == 0
     assert out.startswith("## Capacity of `edge`, learnt from recordings\n\n| type | c7i.xlarge |\n|---|---|\n")
@@ -94,7 +85,7 @@ def test_a_pull_request_gets_markdown(learn: Learn, file: Path) -> None:
     )
 
 
-def test_what_was_learnt_is_a_world_to_simulate_in(learn: Learn, file: Path, tmp_path: Path) -> None:
+def test_what_was_learnt_is_a_world_to_simulate_in(learn: Run, file: Path, tmp_path: Path) -> None:
     world = tmp_path / "world.yaml"
     assert learn(file, "--world-out", world)[0] == 0
     spec = check(WorldSpec, parse(read(world), "world.yaml"))
@@ -103,7 +94,7 @@ def test_what_was_learnt_is_a_world_to_simulate_in(learn: Learn, file: Path, tmp
 
 
 def test_the_same_recording_teaches_the_same_and_its_parts_add_up(
-    learn: Learn, file: Path, tmp_path: Path, story: list[CycleReport]
+    learn: Run, file: Path, tmp_path: Path, story: list[CycleReport]
 ) -> None:
     whole = learn(file)
     assert learn(file) == whole
@@ -115,7 +106,7 @@ def test_the_same_recording_teaches_the_same_and_its_parts_add_up(
     assert "20 cycles more are in two recordings: they count once" in learn(second, first)[1]
 
 
-def test_a_broken_line_costs_itself_only(learn: Learn, file: Path, story: list[CycleReport]) -> None:
+def test_a_broken_line_costs_itself_only(learn: Run, file: Path, story: list[CycleReport]) -> None:
     header, one, two, *rest = file.read_text().splitlines(keepends=True)
     lost = "".join(lines([replace(story[5], policy="")])).splitlines(keepends=True)[1]
     strange = "".join(lines([replace(story[6], policy='{"moon": 1}')])).splitlines(keepends=True)[1]
@@ -131,7 +122,7 @@ def test_a_broken_line_costs_itself_only(learn: Learn, file: Path, story: list[C
     assert err.endswith(f"and more that cannot be read\n{file}: no-cycles hold no cycle that can be read\n")
 
 
-def test_what_was_read_before_a_file_broke_off_counts(learn: Learn, file: Path, tmp_path: Path) -> None:
+def test_what_was_read_before_a_file_broke_off_counts(learn: Run, file: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.jsonl.xz"
     cut.write_bytes(lzma.compress(file.read_bytes())[:-12])  # no more than its footer
     code, out, err = learn(cut)
@@ -139,7 +130,7 @@ def test_what_was_read_before_a_file_broke_off_counts(learn: Learn, file: Path, 
     assert err.startswith(f"{cut}:182:1: broken-line and all after it cannot be read: Compressed file ended ")
 
 
-def test_files_that_are_none_are_one_line(learn: Learn, file: Path, tmp_path: Path) -> None:
+def test_files_that_are_none_are_one_line(learn: Run, file: Path, tmp_path: Path) -> None:
     missing, old, other = tmp_path / "none.jsonl", tmp_path / "old.jsonl", tmp_path / "other.csv"
     assert learn(missing) == (2, "", f"{missing}: unreadable No such file or directory\n")
     old.write_text('{"format":"autoscaler-journal","version":1}\n')
@@ -150,7 +141,7 @@ def test_files_that_are_none_are_one_line(learn: Learn, file: Path, tmp_path: Pa
     assert learn(file, "--world-out", tmp_path / "no" / "w")[:2] == (2, "")
 
 
-def test_nothing_that_is_read_is_written_over(learn: Learn, file: Path) -> None:
+def test_nothing_that_is_read_is_written_over(learn: Run, file: Path) -> None:
     policy = file.with_name("edge.yaml")
     policy.write_text(read(EDGE))
     for each in (file, policy):
@@ -160,7 +151,7 @@ def test_nothing_that_is_read_is_written_over(learn: Learn, file: Path) -> None:
         assert each.read_text() == before
 
 
-def test_too_little_is_said_and_nothing_is_learnt(learn: Learn, file: Path, story: list[CycleReport]) -> None:
+def test_too_little_is_said_and_nothing_is_learnt(learn: Run, file: Path, story: list[CycleReport]) -> None:
     file.write_text("".join(lines(story[:20])))
     world = file.with_name("world.yaml")
     code, out, err = learn(file, "--policy", EDGE, "--world-out", world)
@@ -172,7 +163,7 @@ def test_too_little_is_said_and_nothing_is_learnt(learn: Learn, file: Path, stor
     assert "types:" not in out
 
 
-def test_each_group_is_learnt_by_itself(learn: Learn, file: Path, story: list[CycleReport], tmp_path: Path) -> None:
+def test_each_group_is_learnt_by_itself(learn: Run, file: Path, story: list[CycleReport], tmp_path: Path) -> None:
     strangers = [
         replace(each, decision=replace(each.decision, group="night"), snapshot=replace(each.snapshot, group="night"))
         for each in story[:30]
@@ -186,7 +177,7 @@ def test_each_group_is_learnt_by_itself(learn: Learn, file: Path, story: list[Cy
     assert learn(file, "--group", "day")[2] == f"{file}: no-cycles hold no cycle of the group 'day' that can be read\n"
 
 
-def test_viewers_may_be_counted_otherwise(learn: Learn, file: Path) -> None:
+def test_viewers_may_be_counted_otherwise(learn: Run, file: Path) -> None:
     told = json.loads(learn(file, "--viewers", "haproxy.server.sessions", "--policy", EDGE, "--json")[1])["groups"][0]
     assert told["count"] == "haproxy.server.sessions"
     assert "other-count" in [finding["code"] for finding in told["findings"]]
@@ -196,7 +187,7 @@ def test_viewers_may_be_counted_otherwise(learn: Learn, file: Path) -> None:
     assert " times; viewers were counted by ams.node.viewers, and --viewers takes what else counts them\n" in out
 
 
-def test_what_nobody_could_watch_is_no_calm(learn: Learn, file: Path, story: list[CycleReport]) -> None:
+def test_what_nobody_could_watch_is_no_calm(learn: Run, file: Path, story: list[CycleReport]) -> None:
     """One node's sessions are always missing: what came is not known, so nobody is told a target."""
     blind = [
         replace(
@@ -232,9 +223,7 @@ def test_what_nobody_could_watch_is_no_calm(learn: Learn, file: Path, story: lis
         (("--limit-memory", "a lot"), "--limit-memory"),
     ],
 )
-def test_options_that_cannot_be_meant_are_refused(
-    learn: Learn, file: Path, options: tuple[str, ...], said: str
-) -> None:
+def test_options_that_cannot_be_meant_are_refused(learn: Run, file: Path, options: tuple[str, ...], said: str) -> None:
     code, out, err = learn(file, *options)
     assert (code, out) == (2, "")
     assert said in " ".join(err.split())

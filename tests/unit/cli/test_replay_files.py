@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,27 +11,20 @@ import pytest
 
 from autoscaler.adapters import journal_file
 from autoscaler.adapters.journal_file import lines
-from autoscaler.cli import app
 from autoscaler.cli import replay as replay_module
 from autoscaler.decide.classify import Roster
 from autoscaler.model.report import CycleReport
+from tests.support.command_line import Run, runner
 from tests.support.fleet import policy, seconds
 from tests.support.stage import Stage
 
-Replay = Callable[..., tuple[int, str, str]]
 ENDED = "Compressed file ended before the end-of-stream marker was reached"
 HEADER = '{"format":"autoscaler-journal","version":2}\n'
 
 
 @pytest.fixture
-def replay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Replay:
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["autoscaler", "replay", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
+def replay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys, "replay")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +48,7 @@ def file(tmp_path: Path, story: list[CycleReport]) -> Path:
 
 
 def test_the_first_mismatch_is_shown_and_all_are_counted(
-    replay: Replay, file: Path, story: list[CycleReport], monkeypatch: pytest.MonkeyPatch
+    replay: Run, file: Path, story: list[CycleReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert replay(file) == (0, "3 of 3 cycles match\n", "")
     want = Roster.nodes_for  # no rule may want more than one node more
@@ -76,7 +67,7 @@ def test_the_first_mismatch_is_shown_and_all_are_counted(
 
 
 def test_very_many_places_are_not_all_shown(
-    replay: Replay, file: Path, story: list[CycleReport], monkeypatch: pytest.MonkeyPatch
+    replay: Run, file: Path, story: list[CycleReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = story[0].snapshot.nodes[0]
     crowd = tuple(
@@ -91,7 +82,7 @@ def test_very_many_places_are_not_all_shown(
     assert '    replayed  "i-12...\n' in shown
 
 
-def test_a_broken_line_costs_itself_only(replay: Replay, file: Path) -> None:
+def test_a_broken_line_costs_itself_only(replay: Run, file: Path) -> None:
     header, one, two, three = file.read_text().splitlines(keepends=True)
     unknown = two.replace('"taken_at"', '"taken_on"', 1)
     older = header.replace('"version":2', '"version":1')
@@ -107,7 +98,7 @@ def test_a_broken_line_costs_itself_only(replay: Replay, file: Path) -> None:
     assert all(len(line) < 300 for line in told)
 
 
-def test_recordings_that_are_joined_are_one(replay: Replay, file: Path, tmp_path: Path) -> None:
+def test_recordings_that_are_joined_are_one(replay: Run, file: Path, tmp_path: Path) -> None:
     joined, small = tmp_path / "joined.jsonl", tmp_path / "joined.jsonl.xz"
     joined.write_bytes(file.read_bytes() * 2)
     small.write_bytes(lzma.compress(file.read_bytes()) * 2)
@@ -116,7 +107,7 @@ def test_recordings_that_are_joined_are_one(replay: Replay, file: Path, tmp_path
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(
-    replay: Replay, file: Path, monkeypatch: pytest.MonkeyPatch
+    replay: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_file, "_LONGEST", 100)
     file.write_text(HEADER + "x" * 1000 + "\n" + "y" * 20 + "\n")
@@ -126,7 +117,7 @@ def test_a_line_without_an_end_is_not_read_into_memory(
     assert short.startswith(f"{file}:3:1: broken-line holds no cycle: ")
 
 
-def test_of_very_many_broken_lines_a_hundred_are_told(replay: Replay, file: Path) -> None:
+def test_of_very_many_broken_lines_a_hundred_are_told(replay: Run, file: Path) -> None:
     file.write_text(HEADER + "{}\n" * 500)
     code, out, err = replay(file)
     assert (code, out) == (1, "0 of 0 cycles match\n500 could not be replayed\n")
@@ -135,7 +126,7 @@ def test_of_very_many_broken_lines_a_hundred_are_told(replay: Replay, file: Path
 
 
 @pytest.mark.parametrize("first", ["", "{}", "[]", "x", "[" * 100_000, "time,viewers,publishers", "\x00\x01"])
-def test_what_is_no_journal_is_refused_at_once(replay: Replay, file: Path, first: str) -> None:
+def test_what_is_no_journal_is_refused_at_once(replay: Run, file: Path, first: str) -> None:
     file.write_text(f"{first}\n{file.read_text()}")
     code, out, err = replay(file)
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -143,7 +134,7 @@ def test_what_is_no_journal_is_refused_at_once(replay: Replay, file: Path, first
 
 
 @pytest.mark.parametrize("version", [1, 3, "2", None])
-def test_another_version_says_why_not_and_what_to_do(replay: Replay, file: Path, version: object) -> None:
+def test_another_version_says_why_not_and_what_to_do(replay: Run, file: Path, version: object) -> None:
     header = {"format": "autoscaler-journal", "version": version}
     file.write_text(json.dumps(header) + "\n" + file.read_text().partition("\n")[2])
     message = f"is a journal of version {json.dumps(version)}, and this release reads version 2"
@@ -151,9 +142,7 @@ def test_another_version_says_why_not_and_what_to_do(replay: Replay, file: Path,
     assert replay(file) == (2, "", told)
 
 
-def test_a_policy_that_is_lost_or_of_another_release_says_so(
-    replay: Replay, file: Path, story: list[CycleReport]
-) -> None:
+def test_a_policy_that_is_lost_or_of_another_release_says_so(replay: Run, file: Path, story: list[CycleReport]) -> None:
     strange = json.dumps({**json.loads(story[1].policy), "moon": "full"})
     policies = [replace(story[0], policy=""), replace(story[1], policy=strange), story[2]]
     file.write_text("".join(lines(policies)))
@@ -165,14 +154,14 @@ def test_a_policy_that_is_lost_or_of_another_release_says_so(
     assert other.endswith("(replay it with the release that recorded it)")
 
 
-def test_a_journal_without_cycles_proves_nothing(replay: Replay, file: Path) -> None:
+def test_a_journal_without_cycles_proves_nothing(replay: Run, file: Path) -> None:
     told = f"{file}: no-cycles holds no cycle of the group 'origin': nothing was proved\n"
     assert replay(file, "--group", "origin") == (1, "0 of 0 cycles match\n1 could not be replayed\n", told)
     file.write_text(HEADER)
     assert replay(file)[2] == f"{file}: no-cycles holds no cycle: nothing was proved\n"
 
 
-def test_a_file_that_cannot_be_read_is_one_line(replay: Replay, file: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_one_line(replay: Run, file: Path, tmp_path: Path) -> None:
     missing, cut = tmp_path / "none.jsonl", tmp_path / "cut.jsonl.xz"
     assert replay(missing) == (2, "", f"{missing}: unreadable No such file or directory\n")
     assert replay(tmp_path) == (2, "", f"{tmp_path}: unreadable Is a directory\n")
@@ -182,7 +171,7 @@ def test_a_file_that_cannot_be_read_is_one_line(replay: Replay, file: Path, tmp_
     assert replay(cut) == (2, "", f"{cut}: unreadable {ENDED}\n")
 
 
-def test_what_was_read_before_a_file_broke_off_counts(replay: Replay, file: Path, tmp_path: Path) -> None:
+def test_what_was_read_before_a_file_broke_off_counts(replay: Run, file: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.jsonl.xz"
     cut.write_bytes(lzma.compress(file.read_bytes())[:-12])  # no more than its footer
     told = f"{cut}:5:1: broken-line and all after it cannot be read: {ENDED}\n"
