@@ -75,7 +75,6 @@ class Joined(Fleet):
         """Return one, or some."""
         if isinstance(index, slice):
             return tuple(self)[index]
-        index = range(len(self))[index]
         node = self._made.get(index)
         if node is None:
             node = self._made[index] = self._join(self._instances[index])

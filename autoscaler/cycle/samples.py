@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 
 from autoscaler.model.column import Column
@@ -48,7 +48,7 @@ class Samples(Mapping[str, _Samples]):
         """Return the samples of a source; KeyError where there are none."""
         column = self._laid_out.get(source)
         if column is None:
-            name, _, part = source.partition(":")
+            name, part = _parts(source)
             column = self._laid_out[source] = _COLUMNS[name](self, part)
         if not column:
             raise KeyError(source)
@@ -110,6 +110,13 @@ class Samples(Mapping[str, _Samples]):
             **{name: ["", *sorted(self._audiences.keys() - {""})] for name in (_PUBLISHERS, *_OF_AUDIENCES)},
         }
         return (f"{name}:{part}" if part else name for name in _COLUMNS for part in parts.get(name, ("",)))
+
+
+@lru_cache(maxsize=256)
+def _parts(source: str) -> tuple[str, str]:
+    """Split `source:application` or `source:backend`: the same strings each time, by which others remember."""
+    name, _, part = source.partition(":")
+    return name, part
 
 
 def _viewers_of(audience: Audience, *, kind: str) -> int:

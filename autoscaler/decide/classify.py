@@ -12,7 +12,6 @@ from typing import NamedTuple
 from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
-from autoscaler.model.fleet import positions
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import (
     HEARTBEAT_MAX_AGE,
@@ -117,7 +116,7 @@ class Roster:
 def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
     weigh = cache(partial(weight, view=view))
-    phases = dict.fromkeys(positions(view.fleet.instances), Phase.IN_SERVICE)
+    phases = dict.fromkeys(view.fleet.where, Phase.IN_SERVICE)
     phases |= {node.instance_id: classify(node, view) for node in view.others}
     in_service = _in_service(view, phases, weigh)
     leaving = [node for node in view.others if phases[node.instance_id] in LEAVING]
@@ -303,7 +302,7 @@ def unseen(view: View, *, pool: bool = False) -> list[str]:
     """
     if not view.memory.launches:
         return []
-    listed = positions(view.fleet.instances)
+    listed = view.fleet.where
     tokens = {instance.token for instance in view.fleet.instances}
     types: list[str] = []
     for launch in view.memory.launches:

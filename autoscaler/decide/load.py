@@ -124,11 +124,13 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
     each = 1.0 if is_sum(signal) else roster.serving
     most = cap if all(view.policy.signals[name].per_node for name in loads) else inf
     assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
-    value = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view)})
+    names = {CAPACITY: roster.serving, **_levels(spoken, loads, view)}
+    value = expr.value(names)
     if value is None:
         silent = tuple(name for name, load in loads.items() if load.missing) or (GROUP,)
         return Load(_capped(assumed, most, roster), assumed, 0, each, silent)
-    shrinking = expr.value({CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)})
+    to_shrink_by = {CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)}
+    shrinking = value if to_shrink_by == names else expr.value(to_shrink_by)
     growing = _capped(value * each, most, roster)
     partial = tuple(name for name, load in spoken.items() if load.missing)
     if shrinking is None:

@@ -15,7 +15,6 @@ from autoscaler.decide.classify import (
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
-from autoscaler.model.fleet import positions
 from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, EndingRecord, LaunchRecord, Memory
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import Instance, InstanceState, Node
@@ -26,7 +25,7 @@ def track(view: View) -> Memory:
     if view.snapshot.lacks("ec2"):
         return view.memory
     now, memory = view.now, _watched(view)
-    serving, where = view.serving, positions(view.fleet.instances)
+    serving, where = view.serving, view.fleet.where
     running = _running(view.fleet.instances)
     outside = {node.instance_id: node for node in view.fleet.of(_without(running, serving))}
     stayed = {key for key, node in outside.items() if _was_admitted(node, memory)}
@@ -88,7 +87,7 @@ def _watched(view: View) -> Memory:
 
 def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:
     """Keep what EC2 has not listed yet. A node that was listed once is no promise any more, even when it ends soon."""
-    listed = positions(view.fleet.instances)
+    listed = view.fleet.where
     tokens = {instance.token for instance in view.fleet.instances}
     for launch in launches:
         unseen = tuple(instance_id for instance_id in launch.instance_ids if instance_id not in listed)

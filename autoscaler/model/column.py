@@ -15,13 +15,18 @@ class Column(Mapping[str, Sample]):
         """`values` are by subject; `at` is when they were true: all at one time, or each at its own."""
         self._values = values
         self._at = at
+        self._asked: datetime | None = None
+        self._fresh: Mapping[str, float] = {}
 
     def since(self, oldest: datetime) -> Mapping[str, float]:
         """Return the values that are no older."""
         if isinstance(self._at, datetime):
             return self._values if self._at >= oldest else {}
-        times = self._at
-        return {subject: value for subject, value in self._values.items() if times[subject] >= oldest}
+        if oldest != self._asked:
+            times = self._at
+            fresh = {subject: value for subject, value in self._values.items() if times[subject] >= oldest}
+            self._asked, self._fresh = oldest, fresh
+        return self._fresh
 
     def __getitem__(self, subject: str) -> Sample:
         """Return the sample of a subject."""

@@ -43,15 +43,19 @@ class Fleet(Sequence[Node]):
     def partly(self, instance_id: str) -> bool:
         """Whether a node may have more sessions than its servers tell."""
 
+    @cached_property
+    def where(self) -> Mapping[str, int]:
+        """Where each node stands, by its instance id."""
+        return positions(self.instances)
+
     def find(self, instance_id: str) -> Node | None:
         """Return the node of an instance."""
-        position = positions(self.instances).get(instance_id)
+        position = self.where.get(instance_id)
         return None if position is None else self[position]
 
     def of(self, instance_ids: Sequence[str]) -> list[Node]:
         """Return the nodes of these instances, each of which there is."""
-        where = positions(self.instances)
-        return [self[where[instance_id]] for instance_id in instance_ids]
+        return [self[self.where[instance_id]] for instance_id in instance_ids]
 
     def __eq__(self, other: object) -> bool:
         """Compare node by node."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import cast
 
 from autoscaler.model.booking import Booking
 from autoscaler.model.quick import quick
@@ -238,6 +237,25 @@ class Node:
         return self.sessions == 0 and self.publishers == 0
 
 
+class _Over(Mapping[str, Mapping[str, Sample]]):
+    """Columns before those of another mapping, whose columns are laid out when somebody looks at them."""
+
+    def __init__(self, told: Mapping[str, Mapping[str, Sample]], below: Mapping[str, Mapping[str, Sample]]) -> None:
+        self._told, self._below = told, below
+
+    def __getitem__(self, source: str) -> Mapping[str, Sample]:
+        return self._told[source] if source in self._told else self._below[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._below, **self._told})
+
+    def __len__(self) -> int:
+        return len({*self._below, *self._told})
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 @quick
 @dataclass(frozen=True)
 class FleetSnapshot:
@@ -275,8 +293,7 @@ class FleetSnapshot:
         Those that it had stay as they are: columns that are laid out when somebody looks at them.
         """
         told = {key: column for key, column in found.items() if column}
-        before = cast("MutableMapping[str, Mapping[str, Sample]]", self.samples)  # which nobody writes to
-        return replace(self, samples=ChainMap(told, before)) if told else self
+        return replace(self, samples=_Over(told, self.samples)) if told else self
 
     def lacks(self, source: str) -> bool:
         """Whether the whole of `source` could not be read."""

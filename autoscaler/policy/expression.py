@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, nan
+from threading import local
 
 from pydantic_core import PydanticCustomError
 from simpleeval import SimpleEval
@@ -60,6 +61,16 @@ _FUNCTIONS = {
 }
 
 
+class _OfThread(local):
+    """An evaluator takes as long to make as an expression to evaluate, and holds the names of one at a time."""
+
+    def __init__(self) -> None:
+        self.evaluator = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS)
+
+
+_OF_THREAD = _OfThread()
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A checked expression, and the signals that it names."""
@@ -70,9 +81,9 @@ class Expression:
 
     def value(self, values: Mapping[str, Value]) -> Value:
         """Evaluate with the value of each name; None when what it needs is missing, or when it divides by zero."""
-        result = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(values)).eval(
-            self.text, previously_parsed=self.tree
-        )
+        evaluator = _OF_THREAD.evaluator
+        evaluator.names = values
+        result = evaluator.eval(self.text, previously_parsed=self.tree)
         return None if result is None else float(result)
 
 
