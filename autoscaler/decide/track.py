@@ -15,7 +15,15 @@ from autoscaler.decide.classify import (
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
-from autoscaler.model.memory import EVENTS_KEPT, LONGEST_BLINK, DrainRecord, EndingRecord, LaunchRecord, Memory
+from autoscaler.model.memory import (
+    EVENTS_KEPT,
+    LONGEST_BLINK,
+    DrainRecord,
+    EndingRecord,
+    LaunchRecord,
+    Memory,
+    ScaleEvent,
+)
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import Instance, InstanceState, Node
 
@@ -47,7 +55,7 @@ def track(view: View) -> Memory:
         lost_at=now if _lost(memory, running) else memory.lost_at,
         launches=tuple(_outstanding(memory.launches, view)) if memory.launches else (),
         stock_outs={offering: until for offering, until in memory.stock_outs.items() if until > now},
-        events=tuple([event for event in memory.events if now - event.at <= EVENTS_KEPT]),
+        events=_kept(memory.events, now),
         counters=counted(view),
         windows=seen(view),
         pool={key: at for key, at in pool.items() if apart(key)},
@@ -69,6 +77,13 @@ def _filling(view: View) -> dict[str, datetime]:
         for instance in view.fleet.instances
         if instance.instance_id in launch.instance_ids or (not launch.instance_ids and instance.token == launch.token)
     }
+
+
+def _kept(events: tuple[ScaleEvent, ...], now: datetime) -> tuple[ScaleEvent, ...]:
+    """Forget what is too long ago; the oldest is the first."""
+    if not events or now - events[0].at <= EVENTS_KEPT:
+        return events
+    return tuple(event for event in events if now - event.at <= EVENTS_KEPT)
 
 
 def _lost(memory: Memory, running: Mapping[str, object]) -> bool:

@@ -13,8 +13,10 @@ from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Decision, Phase
 from autoscaler.model.plan import Action, Ending, Launch, Stop, Terminate, Wake
-from autoscaler.model.snapshot import InstanceState, Node
+from autoscaler.model.snapshot import Gap, InstanceState, Node, ServerStatus
 from autoscaler.plan.guard import instances
+from autoscaler.plan.repair import forget
+from autoscaler.plan.slots import SlotMap
 from autoscaler.plan.supply import launches
 from autoscaler.plan.tokens import token
 
@@ -29,7 +31,7 @@ def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozens
     return frozenset(node.instance_id for node in drained[:room])
 
 
-def tend(decision: Decision, view: View, additions: Sequence[Action]) -> Iterator[Action]:
+def tend(decision: Decision, view: View, slots: SlotMap, additions: Sequence[Action]) -> Iterator[Action]:
     """Stop what joined for the pool, end what is too much in it, and launch what it lacks.
 
     `additions` is what the group itself gets in this cycle.
@@ -38,16 +40,31 @@ def tend(decision: Decision, view: View, additions: Sequence[Action]) -> Iterato
         return
     pool = _Pool(decision, view, {action.instance_id for action in additions if isinstance(action, Wake)})
     for node in pool.of(Phase.FILLING):
-        if not _may_stop(view):
+        if slot := _left_over(node, view, slots):
+            yield forget(slot, node.instance.ip, view, why="slot_left_over")
+        elif not _may_stop(view):
             yield _end(Terminate, node, view, why="pool_surplus")
         elif joined(node, view.now):
             yield _end(Stop, node, view, why="pool_joined")
         elif late(node, view):
             yield _end(Terminate, node, view, why="pool_hung")
+    bounds = bounds_now(view)
+    room = bounds.max + surge(bounds) - instances(decision, view)
     wanted = sum(action.count for action in additions if isinstance(action, Launch))
-    yield from _weed(pool, view, wanted - _room(decision, view))
+    yield from _weed(pool, view, wanted - room)
     if _may_stop(view) and decision.desired <= decision.current:
-        yield from _fill(pool, decision, view)
+        yield from _fill(pool, decision, view, room)
+
+
+def _left_over(node: Node, view: View, slots: SlotMap) -> str:
+    """Name the slot that the node's address still has of who had it before: in maintenance, and nobody on it.
+
+    While it has one, nothing proves that the node never served, and it would neither be stopped nor ended.
+    """
+    if isinstance(node.servers, Gap) or not node.empty or node.instance_id in view.memory.admitted:
+        return ""
+    idle = all(server.status is ServerStatus.MAINT for server in node.servers)
+    return slots.of.get(node.instance.ip, "") if idle else ""
 
 
 def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
@@ -57,15 +74,17 @@ def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
     """
     ours = [node for node in pool.asleep if node.instance_id in view.memory.pool]
     broken = [node for node in ours if _broken(node, view)]
-    rest = sorted((node for node in ours if node not in broken), key=lambda node: _fitness(node, view))
-    excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
     yield from (_end(Terminate, node, view, why="wake_failed") for node in broken)
-    for node in rest[: max(0, excess, crowded - len(broken))]:
-        yield _end(Terminate, node, view, why="pool_surplus")
+    excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
+    surplus = max(excess, crowded - len(broken))
+    if surplus > 0:
+        rest = [node for node in ours if node not in broken]
+        for node in sorted(rest, key=lambda node: _fitness(node, view))[:surplus]:
+            yield _end(Terminate, node, view, why="pool_surplus")
 
 
-def _fill(pool: _Pool, decision: Decision, view: View) -> Iterator[Action]:
-    """Launch what the pool lacks, no more at a time than the surge, and none that `max` would not let start.
+def _fill(pool: _Pool, decision: Decision, view: View, room: int) -> Iterator[Action]:
+    """Launch what the pool lacks, no more at a time than the surge, and none that `max` has no `room` for.
 
     Whoever leaves, or is about to, is not lacking: it is taken back before anybody wakes, and stopped once it is empty.
     """
@@ -73,7 +92,7 @@ def _fill(pool: _Pool, decision: Decision, view: View) -> Iterator[Action]:
     size = min(view.policy.launch.warm_pool.stopped, bounds.max - decision.desired)
     leaving = sum(_fits(node, view) for phase in LEAVING for node in pool.of(phase))
     missing = size - pool.fresh - pool.coming - leaving - (decision.current - decision.desired)
-    count = min(missing, surge(bounds) - pool.coming, _room(decision, view))
+    count = min(missing, surge(bounds) - pool.coming, room)
     if count > 0:
         yield from launches(count, view, room=0, pool=True)
 
@@ -101,11 +120,6 @@ class _Pool:
 def _may_stop(view: View) -> bool:
     until = view.memory.no_stops_until
     return view.policy.launch.warm_pool.stopped > 0 and (until is None or view.now >= until)
-
-
-def _room(decision: Decision, view: View) -> int:
-    bounds = bounds_now(view)
-    return bounds.max + surge(bounds) - instances(decision, view)
 
 
 def _fits(node: Node, view: View) -> bool:
