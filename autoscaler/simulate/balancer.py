@@ -123,13 +123,14 @@ class Balancer:
         """
         doors, given, refused = self.doors(lives), list[Door](), Refused()
         if self._alike(doors, back, new):
-            given, refused = self._all_at_once(doors, back, new)
+            counts = self._all_at_once(doors, back, new, given, refused)
         else:
             visits = [*back, *new.visits()]
             rest = self._led_by_cookies(visits, doors, lives, given, refused) if self.sticky else visits
             self._one_by_one(rest, doors, given, refused)
+            counts = Counter(given)
         if self.counts:
-            self.counts.add(number, [door.place for door in given])
+            self.counts.add(number, given, counts)
         if self.returning:
             self._given.extend(door.ip for door in given)
         return refused
@@ -143,24 +144,29 @@ class Balancer:
         return self._even
 
     def _all_at_once(
-        self, doors: Sequence[Door], back: Sequence[Visit], new: Coming
-    ) -> tuple[list[Door], Refused]:  # fmt: skip
-        """Do what `_one_by_one` does with those who are alike: once one is refused, all after it are, at that door."""
+        self, doors: Sequence[Door], back: Sequence[Visit], new: Coming, given: list[Door], refused: Refused
+    ) -> Counter[Door]:  # fmt: skip
+        """Do what `_one_by_one` does with those who are alike: once one is refused, all after it are, at that door.
+
+        Return how many were given to each.
+        """
         last_steps, streams = new.last_step, new.stream
         if back:
             last_steps = [visit.last_step for visit in back] + last_steps
             streams = [visit.stream for visit in back] + streams
-        given, many = _fewest(doors, len(streams)), len(streams)
-        taken = Counter(given)
+        many = len(streams)
+        given += _fewest(doors, many)
+        counts = taken = Counter(given)
         if True in [door.life.viewers + count > door.life.beside.most_viewers for door, count in taken.items()]:
             many = _first_refused(given)
             given[many:] = [given[many]] * (len(given) - many)
-            taken = Counter(given[:many])
+            counts, taken = Counter(given), Counter(given[:many])
+            left = [*back[many:], *new.visits(max(0, many - len(back)))]
+            refused += [(visit, given[many].ip) for visit in left]
         for door, count in taken.items():
             door.life.viewers += count
         self.stays.add([door.life for door in given[:many]], last_steps, streams)
-        left = [*back[many:], *new.visits(max(0, many - len(back)))] if many < len(given) else []
-        return given, [(visit, given[many].ip) for visit in left]
+        return counts
 
     def _one_by_one(
         self, visits: Sequence[Visit], doors: Sequence[Door], given: list[Door], refused: Refused

@@ -91,7 +91,7 @@ class Cluster:
     def reap(self) -> Incidents:
         """Notice who was ended since the step: whoever was on it is cut, and comes back in the next step."""
         incidents = Incidents()
-        for key, node in [one for one in self.world.nodes.items() if not one[1].answers and _ended(one[1])]:
+        for key, node in [(key, node) for key, node in self.world.nodes.items() if not node.answers and _ended(node)]:
             life = self.lives.pop(key, None)
             if life is not None:
                 incidents.viewers_cut += life.viewers
@@ -173,7 +173,7 @@ class Cluster:
     def _boot(self) -> None:
         """Let nodes start, and join when they have booted: one that answers has done both."""
         nodes, lives = self.world.nodes, self.lives
-        for key, node in [new for new in nodes.items() if not new[1].answers or new[0] not in lives]:
+        for key, node in [(key, node) for key, node in nodes.items() if not node.answers or key not in lives]:
             if _ended(node):
                 continue
             life = lives.get(key)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from autoscaler.simulate.world import Place, World
+
+
+class _Placed(Protocol):
+    """A server."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        ...
+
+
+Stands = TypeVar("Stands", bound=_Placed)
 
 
 @dataclass(slots=True)
@@ -23,16 +35,17 @@ class SessionCounts:
     _due: float = 0.0
     _rated: list[Place] = field(default_factory=list)
 
-    def add(self, number: int, places: Sequence[Place]) -> None:
-        """Count the sessions of a step, each by the server to which it was given."""
+    def add(self, number: int, given: Sequence[Stands], counts: Mapping[Stands, int]) -> None:
+        """Count the sessions of a step, each by the server to which it was given; `counts` has how many each got."""
         told = self.world.traffic
         for place in self._rated:
             told.get(place, {})["rate"] = 0
-        for place, count in Counter(places).items():
-            if place not in told:
-                told[place] = {"requests": 0, "rate": 0}
-            told[place]["requests"] += count
-        came, self._due = divmod(self._due + (len(places) if number else 0), self.step_s)
-        self._rated = list(places[len(places) - int(came) :])
+        for server, count in counts.items():
+            figures = told.get(server.place)
+            if figures is None:
+                figures = told[server.place] = {"requests": 0, "rate": 0}
+            figures["requests"] += count
+        came, self._due = divmod(self._due + (len(given) if number else 0), self.step_s)
+        self._rated = [server.place for server in given[len(given) - int(came) :]]
         for place in self._rated:
             told[place]["rate"] += 1

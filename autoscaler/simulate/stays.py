@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from dataclasses import dataclass, field
+from itertools import compress, count
+from operator import add
 
 from autoscaler.simulate.crowd import Coming, Share
 from autoscaler.simulate.life import Life, Size
@@ -17,18 +19,15 @@ _STREAMS = 2**31
 """More than there are (a trace has them as int32)."""
 
 
+@dataclass(slots=True)
 class Leaving:
     """Who leaves in one step, in the order in which they came in: on which node each is, and number and stream in one.
 
-    It is not looked at between a person's coming and going, so it is kept small.
+    There are as many of these as steps in which anybody leaves, so they are kept small.
     """
 
-    __slots__ = ("lives", "stays")
-
-    def __init__(self) -> None:
-        """Begin with nobody."""
-        self.lives: list[Life] = []
-        self.stays = array("q")
+    lives: list[Life] = field(default_factory=list)
+    stays: array[int] = field(default_factory=lambda: array("q"))
 
 
 class Stays:
@@ -43,13 +42,13 @@ class Stays:
         self, lives: Sequence[Life], last_steps: Iterable[int], streams: Iterable[int], *, publisher: bool = False
     ) -> None:
         """Note who was let in, each by where, until when, and the stream."""
-        ends, number = self._ends[publisher], self._came
-        for life, last_step, stream in zip(lives, last_steps, streams, strict=False):
+        ends = self._ends[publisher]
+        stays = map(add, streams, count(self._came * _STREAMS, _STREAMS))
+        for life, last_step, stay in zip(lives, last_steps, stays, strict=False):
             leaving = ends[last_step]
             leaving.lives.append(life)
-            leaving.stays.append(number * _STREAMS + stream)
-            number += 1
-        self._came = number
+            leaving.stays.append(stay)
+        self._came += len(lives)
 
     def leave(self, step: int) -> None:
         """Let go who wants to go in this step."""
@@ -111,18 +110,17 @@ class Audience:
 
     def step(self, number: int, coming: Coming) -> None:
         """Let go whose time is over, and take in who is new."""
+        everybody = self._everybody
+        if everybody.carried is None:
+            viewers, publishers = self._ends
+            new, publishing = coming.only(publisher=False), coming.only(publisher=True)
+            everybody.viewers += len(new) - viewers.pop(number, 0)
+            everybody.publishers += len(publishing) - publishers.pop(number, 0)
+            viewers.update(new.last_step)
+            publishers.update(publishing.last_step)
+            return
         for publisher in (False, True):
-            new = coming.only(publisher=publisher)
-            if self._everybody.carried is not None:
-                self._mind_streams(number, new, publisher=publisher)
-                continue
-            ends = self._ends[publisher]
-            more = len(new) - ends.pop(number, 0)
-            ends.update(new.last_step)
-            if publisher:
-                self._everybody.publishers += more
-            else:
-                self._everybody.viewers += more
+            self._mind_streams(number, coming.only(publisher=publisher), publisher=publisher)
 
     def _mind_streams(self, number: int, new: Coming, *, publisher: bool) -> None:
         """Do the same where it costs something to fetch what they watch."""
