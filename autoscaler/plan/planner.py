@@ -34,7 +34,7 @@ def plan(decision: Decision, view: View) -> Plan:
             *additions,
             *drains,
             *departures(decision, view, staying, keepers(decision, view, staying)),
-            *tend(decision, view, additions),
+            *tend(decision, view, slots, additions),
             *clearances(view, slots),
         ),
         refusals=(*unplaced, *unaffordable, *protected, *strangers(slots)),

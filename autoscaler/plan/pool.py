@@ -40,7 +40,7 @@ def tend(decision: Decision, view: View, slots: SlotMap, additions: Sequence[Act
         return
     pool = _Pool(decision, view, {action.instance_id for action in additions if isinstance(action, Wake)})
     for node in pool.of(Phase.FILLING):
-        if slot := _left_over(node, view, slots):
+        if slot := _left_over(node, slots):
             yield forget(slot, node.instance.ip, view, why="slot_left_over")
         elif not _may_stop(view):
             yield _end(Terminate, node, view, why="pool_surplus")
@@ -56,15 +56,15 @@ def tend(decision: Decision, view: View, slots: SlotMap, additions: Sequence[Act
         yield from _fill(pool, decision, view, room)
 
 
-def _left_over(node: Node, view: View, slots: SlotMap) -> str:
+def _left_over(node: Node, slots: SlotMap) -> str:
     """Name the slot that the node's address still has of who had it before: in maintenance, and nobody on it.
 
     While it has one, nothing proves that the node never served, and it would neither be stopped nor ended.
     """
-    if isinstance(node.servers, Gap) or not node.empty or node.instance_id in view.memory.admitted:
+    if isinstance(node.servers, Gap) or not node.empty:
         return ""
-    idle = all(server.status is ServerStatus.MAINT for server in node.servers)
-    return slots.of.get(node.instance.ip, "") if idle else ""
+    closed = all(server.status is ServerStatus.MAINT for server in node.servers)
+    return slots.of.get(node.instance.ip, "") if closed else ""
 
 
 def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:

@@ -66,13 +66,13 @@ def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
         return
     asleep = {instance.ip for instance in view.fleet.instances}
     for slot, ip in slots.gone.items():
-        yield Forget(
-            token=token(view, "forget", slot),
-            why="instance_stopped" if ip in asleep else "instance_gone",
-            slot=slot,
-            ip=ip,
-            endpoints=view.policy.endpoints,
-        )
+        yield forget(slot, ip, view, why="instance_stopped" if ip in asleep else "instance_gone")
+
+
+def forget(slot: str, ip: str, view: View, *, why: str) -> Forget:
+    """Return the step that frees a slot of an address."""
+    key = token(view, "forget", slot)
+    return Forget(token=key, why=why, slot=slot, ip=ip, endpoints=view.policy.endpoints)
 
 
 def strangers(slots: SlotMap) -> Iterator[Reason]:

@@ -286,8 +286,10 @@ def test_a_node_that_hangs_on_its_way_into_the_pool_is_ended_and_replaced() -> N
         (hung(2, publishers=1), "publisher_live"),
         (hung(2, publishers=MONGO_GAP), "publisher_live"),
         (hung(2, sessions=PROXY_GAP), "sessions_live"),
-        (hung(2, status=ServerStatus.MAINT), "was_in_service"),
-        (hung(2, status=ServerStatus.MAINT, heartbeat=Heartbeat(NOW)), "was_in_service"),
+        (hung(2, status=ServerStatus.DOWN), "was_in_service"),
+        (hung(2, status=ServerStatus.MAINT, publishers=1), "publisher_live"),
+        (hung(2, status=ServerStatus.MAINT, sessions=1), "sessions_live"),
+        (hung(2, status=ServerStatus.MAINT, sessions=PROXY_GAP), "sessions_live"),
         (hung(2, sessions=PROXY_GAP, heartbeat=Heartbeat(NOW)), "sessions_live"),
     ],
 )
@@ -296,6 +298,23 @@ def test_who_hangs_and_may_not_be_ended_holds_up_nobody_and_is_told(node_2: Node
     assert [refusal.code for refusal in steps.refusals] == [why]
     assert filled(steps) == 1
     assert steps_for(steps, "i-2") == []
+
+
+@pytest.mark.parametrize(
+    ("node_2", "then"), [(filling(2), "Stop i-2 pool_joined"), (hung(2), "Terminate i-2 pool_hung")]
+)
+def test_a_slot_that_was_left_at_the_address_of_a_pools_node_is_freed_first(node_2: Node, then: str) -> None:
+    """EC2 gives addresses again. Nobody is on such a slot and nobody can come; then the node is as any other."""
+    closed = replace(node_2, servers=node(2, status=ServerStatus.MAINT).servers)
+    for each, step in ((closed, "Forget slot2 slot_left_over"), (node_2, then)):
+        steps = made(each, memory=remembered(1, pool=(2,)), rules=pooled(1))
+        assert ([line for line in told(steps) if "Launch" not in line], steps.refusals) == ([step], ())
+
+
+@pytest.mark.parametrize("facts", [{"servers": PROXY_GAP}, {"status": ServerStatus.CHECKING}])
+def test_a_slot_that_may_be_of_use_is_left(facts: dict[str, Any]) -> None:
+    steps = made(filling(2, **facts), memory=remembered(1, pool=(2,)), rules=pooled(1))
+    assert (steps_for(steps, "slot2"), [refusal.code for refusal in steps.refusals]) == ([], ["was_in_service"])
 
 
 def test_who_hangs_is_not_counted_on_when_nodes_are_wanted() -> None:
