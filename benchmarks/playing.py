@@ -7,6 +7,7 @@ It prints, as JSON, the processor time of the playing in seconds and the process
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -25,16 +26,17 @@ VIEWERS_A_NODE = 124
 """What the shipped policy has on average: it aims at 145, less those whom it expects within a boot."""
 STEP = timedelta(seconds=10)
 _SEED = 1
+_BOUNDS = re.compile(r"bounds: \{min: \d+, max: \d+\}")
 _SHIPPED = Path(__file__).parents[1] / "policies" / "edge.yaml"
 
 
 def policy_text(nodes: int, least: int = 2) -> str:
     """Return the shipped policy with `least` nodes, and room for half as many again as `nodes`."""
     text = _SHIPPED.read_text(encoding="utf-8")
-    bounds = "bounds: {min: 2, max: 10}"
-    if bounds not in text:
-        raise ValueError(f"{_SHIPPED} has no {bounds}")
-    return text.replace(bounds, f"bounds: {{min: {least}, max: {max(10, nodes * 3 // 2)}}}")
+    changed, found = _BOUNDS.subn(f"bounds: {{min: {least}, max: {max(20, nodes * 3 // 2)}}}", text)
+    if found != 1:
+        raise ValueError(f"{_SHIPPED} has no {_BOUNDS.pattern}")
+    return changed
 
 
 def trace_text(nodes: int, hours: float) -> str:

@@ -32,7 +32,7 @@ class View:
         """In how many server lines a node in service stands: one in each backend of each balancer."""
         return len(self.snapshot.proxies) * len(self.policy.endpoints)
 
-    @property
+    @cached_property
     def fleet(self) -> Fleet:
         """The group's nodes as a whole."""
         return fleet_of(self.snapshot)

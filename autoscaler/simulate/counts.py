@@ -34,6 +34,7 @@ class SessionCounts:
     step_s: float
     _due: float = 0.0
     _rated: list[Place] = field(default_factory=list)
+    _backend: Place | None = None
 
     def add(self, number: int, given: Sequence[Stands], counts: Mapping[Stands, int]) -> None:
         """Count the sessions of a step, each by the server to which it was given; `counts` has how many each got."""
@@ -49,3 +50,10 @@ class SessionCounts:
         self._rated = [server.place for server in given[len(given) - int(came) :]]
         for place in self._rated:
             told[place]["rate"] += 1
+        if given:
+            balancer, backend, _ = given[0].place
+            self._backend = balancer, backend, ""
+        if self._backend:
+            whole = told.setdefault(self._backend, {"requests": 0, "rate": 0})
+            whole["requests"] += len(given)
+            whole["rate"] = len(self._rated)

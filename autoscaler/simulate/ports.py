@@ -41,6 +41,9 @@ from autoscaler.simulate.world import Place, World
 _COUNTED = (*COUNTERS, "requests", "rate")
 """What HAProxy tells from the first moment on."""
 
+_PRESENT = ("sessions", "queued")
+"""Figures that are no traffic, but of a server's present."""
+
 
 @dataclass(frozen=True)
 class SimulatedClock:
@@ -124,7 +127,7 @@ class SimulatedNodeLoads:
     def heartbeats(self) -> Mapping[str, Heartbeat]:
         """Return each node's newest row."""
         self.world.alive("mongodb")
-        return {node.instance.ip: node.heartbeat for node in self.world.nodes.values() if node.heartbeat}
+        return {node.instance.ip: beat for node in self.world.nodes.values() if (beat := node.heartbeat)}
 
     def streams(self, now: datetime) -> Streams:
         """Return live publishers by ip; the simulated ones are always fresh at `now`."""
@@ -165,7 +168,10 @@ class SimulatedProxyStats:
         servers = tuple([world.servers[place] for place in self._listed(backends)])
         traffic: tuple[Traffic, ...] = ()
         if figures:
-            lines = [*(self._lines(servers, figures) if each_server else ()), *self._totals(servers, figures)]
+            lines = [
+                *(self._lines(servers, figures) if each_server else ()),
+                *self._totals(servers, frozenset(figures)),
+            ]
             traffic = (Traffic(f"4242 {world.haproxy_started_at.isoformat()}", world.now, tuple(lines)),)
         return Proxy(self.balancer, "2.6.12", 4242, world.haproxy_started_at, servers, traffic=traffic)
 
@@ -188,21 +194,18 @@ class SimulatedProxyStats:
             told = {name: getattr(server, name) for name in counts} | self._told(server.backend, server.name, figures)
             yield Line(server.backend, server.name, server.ip, server.port, untouched | told)
 
-    def _totals(self, servers: Sequence[Server], figures: Collection[str]) -> Iterator[Line]:
-        """Yield each backend's line, which adds up what its servers count, but for means."""
-        world, added = self.world, [figure for figure in figures if figure not in MEANS]
-        sums = {backend: _untouched(figures) for backend in dict.fromkeys([place[1] for place in self._places])}
-        for name in _counts(figures):
-            for server in servers:
-                sums[server.backend][name] = sums[server.backend].get(name, 0) + getattr(server, name)
-        for place, told in world.traffic.items():
-            if place[1] in sums and place[0] == self.balancer and place in world.servers:
-                total = sums[place[1]]
-                for figure in added:
-                    if figure in told:
-                        total[figure] = total.get(figure, 0) + told[figure]
-        for backend, total in sums.items():
-            yield Line(backend, "", "", 0, total | self._told(backend, "", figures))
+    def _totals(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
+        """Yield each backend's line: what its servers have now, and what is told of it, or of them, but for means."""
+        for backend in dict.fromkeys([place[1] for place in self._places]):
+            total, told = _untouched(figures), self._told(backend, "", figures)
+            there = [server for server in servers if server.backend == backend]
+            for name in _counts(figures):
+                total[name] = sum([getattr(server, name) for server in there])
+            for figure in figures - told.keys() - {*_PRESENT, *MEANS}:
+                counted = [self._told(backend, server.name, (figure,)) for server in there]
+                if any(counted):
+                    total[figure] = sum(each.get(figure, 0) for each in counted)
+            yield Line(backend, "", "", 0, total | told)
 
     def _told(self, backend: str, server: str, figures: Collection[str]) -> dict[str, int]:
         told = self.world.traffic.get((self.balancer, backend, server))
@@ -214,8 +217,7 @@ def _untouched(figures: Collection[str]) -> dict[str, int]:
 
 
 def _counts(figures: Collection[str]) -> list[str]:
-    """Return the figures that are no traffic, but of the server's present."""
-    return [figure for figure in ("sessions", "queued") if figure in figures]
+    return [figure for figure in _PRESENT if figure in figures]
 
 
 @dataclass(frozen=True)
