@@ -15,18 +15,18 @@ class Column(Mapping[str, Sample]):
         """`values` are by subject; `at` is when they were true: all at one time, or each at its own."""
         self._values = values
         self._at = at
-        self._asked: datetime | None = None
-        self._fresh: Mapping[str, float] = {}
+        self._last: tuple[datetime | None, Mapping[str, float]] = (None, {})
 
     def since(self, oldest: datetime) -> Mapping[str, float]:
         """Return the values that are no older."""
         if isinstance(self._at, datetime):
             return self._values if self._at >= oldest else {}
-        if oldest != self._asked:
+        asked, fresh = self._last
+        if oldest != asked:
             times = self._at
             fresh = {subject: value for subject, value in self._values.items() if times[subject] >= oldest}
-            self._asked, self._fresh = oldest, fresh
-        return self._fresh
+            self._last = oldest, fresh  # one assignment: no thread sees the one without the other
+        return fresh
 
     def __getitem__(self, subject: str) -> Sample:
         """Return the sample of a subject."""
