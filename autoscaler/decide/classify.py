@@ -117,6 +117,7 @@ def call_roll(view: View) -> Roster:
     """Classify every node once; the rules and the limits both work from the result."""
     weigh = cache(partial(weight, view=view))
     phases = dict.fromkeys(view.fleet.where, Phase.IN_SERVICE)
+    phases |= dict.fromkeys(view.asleep, Phase.STOPPED)
     phases |= {node.instance_id: classify(node, view) for node in view.others}
     in_service = _in_service(view, phases, weigh)
     leaving = [node for node in view.others if phases[node.instance_id] in LEAVING]

@@ -50,9 +50,16 @@ class View:
         return running - told if told else running
 
     @cached_property
+    def asleep(self) -> frozenset[str]:
+        """The nodes of which being stopped is all there is to say: they were told neither to end nor to wake."""
+        stopped = _stopped(self.fleet.instances)
+        told = stopped & {*self.memory.wakes, *self.memory.endings}
+        return stopped - told if told else stopped
+
+    @cached_property
     def others(self) -> tuple[Node, ...]:
-        """The nodes that are not settled, in their order."""
-        return tuple(self.fleet.of(_others(self.fleet.instances, self.settled)))
+        """The nodes that are neither settled nor asleep, in their order."""
+        return tuple(self.fleet.of(_others(self.fleet.instances, self.settled, self.asleep)))
 
     def warming_up(self, node: Node) -> bool:
         """Whether the node entered service less than `warm_up` ago: what it measures is still its own boot."""
@@ -72,5 +79,10 @@ def _running(instances: tuple[Instance, ...], serving: frozenset[str]) -> frozen
 
 
 @recent
-def _others(instances: tuple[Instance, ...], settled: frozenset[str]) -> tuple[str, ...]:
-    return tuple(one.instance_id for one in instances if one.instance_id not in settled)
+def _stopped(instances: tuple[Instance, ...]) -> frozenset[str]:
+    return frozenset(one.instance_id for one in instances if one.state is InstanceState.STOPPED)
+
+
+@recent
+def _others(instances: tuple[Instance, ...], *apart: frozenset[str]) -> tuple[str, ...]:
+    return tuple(key for one in instances for key in (one.instance_id,) if not any(key in those for those in apart))

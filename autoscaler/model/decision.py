@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -114,6 +114,10 @@ class Decision:
     def apart(self) -> tuple[str, ...]:
         """The nodes that are not in service, in their order."""
         return tuple(key for key, phase in self.phases.items() if phase is not Phase.IN_SERVICE)
+
+    def those(self, phases: Collection[Phase]) -> list[str]:
+        """Return the nodes that are in one of these phases, none of them in service, in their order."""
+        return [key for key in self.apart if self.phases[key] in phases]
 
     @property
     def direction(self) -> Direction:

@@ -13,7 +13,7 @@ from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Decision, Phase
 from autoscaler.model.plan import Action, Ending, Launch, Stop, Terminate, Wake
-from autoscaler.model.snapshot import Gap, InstanceState, Node, ServerStatus
+from autoscaler.model.snapshot import Gap, Instance, InstanceState, Node, ServerStatus
 from autoscaler.plan.guard import instances
 from autoscaler.plan.repair import forget
 from autoscaler.plan.slots import SlotMap
@@ -27,8 +27,8 @@ def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozens
         return frozenset()
     pool = _Pool(decision, view, staying)
     room = max(0, view.policy.launch.warm_pool.stopped - pool.fresh - pool.coming)
-    drained = [node for node in pool.of(Phase.DRAINED) if _fits(node, view)]
-    return frozenset(node.instance_id for node in drained[:room])
+    drained = [node.instance for node in pool.of(Phase.DRAINED) if _fits(node.instance, view)]
+    return frozenset(instance.instance_id for instance in drained[:room])
 
 
 def tend(decision: Decision, view: View, slots: SlotMap, additions: Sequence[Action]) -> Iterator[Action]:
@@ -43,11 +43,11 @@ def tend(decision: Decision, view: View, slots: SlotMap, additions: Sequence[Act
         if slot := _left_over(node, slots):
             yield forget(slot, node.instance.ip, view, why="slot_left_over")
         elif not _may_stop(view):
-            yield _end(Terminate, node, view, why="pool_surplus")
+            yield _end(Terminate, node.instance, view, why="pool_surplus")
         elif joined(node, view.now):
-            yield _end(Stop, node, view, why="pool_joined")
+            yield _end(Stop, node.instance, view, why="pool_joined")
         elif late(node, view):
-            yield _end(Terminate, node, view, why="pool_hung")
+            yield _end(Terminate, node.instance, view, why="pool_hung")
     bounds = bounds_now(view)
     room = bounds.max + surge(bounds) - instances(decision, view)
     wanted = sum(action.count for action in additions if isinstance(action, Launch))
@@ -72,15 +72,15 @@ def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
 
     `crowded`: so many of them leave no room below `max` for nodes that are to serve.
     """
-    ours = [node for node in pool.asleep if node.instance_id in view.memory.pool]
-    broken = [node for node in ours if _broken(node, view)]
-    yield from (_end(Terminate, node, view, why="wake_failed") for node in broken)
+    ours = [instance for instance in pool.asleep if instance.instance_id in view.memory.pool]
+    broken = [instance for instance in ours if _broken(instance, view)]
+    yield from (_end(Terminate, instance, view, why="wake_failed") for instance in broken)
     excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
     surplus = max(excess, crowded - len(broken))
     if surplus > 0:
-        rest = [node for node in ours if node not in broken]
-        for node in sorted(rest, key=lambda node: _fitness(node, view))[:surplus]:
-            yield _end(Terminate, node, view, why="pool_surplus")
+        rest = [instance for instance in ours if instance not in broken]
+        for instance in sorted(rest, key=lambda one: _fitness(one, view))[:surplus]:
+            yield _end(Terminate, instance, view, why="pool_surplus")
 
 
 def _fill(pool: _Pool, decision: Decision, view: View, room: int) -> Iterator[Action]:
@@ -90,7 +90,7 @@ def _fill(pool: _Pool, decision: Decision, view: View, room: int) -> Iterator[Ac
     """
     bounds = bounds_now(view)
     size = min(view.policy.launch.warm_pool.stopped, bounds.max - decision.desired)
-    leaving = sum(_fits(node, view) for phase in LEAVING for node in pool.of(phase))
+    leaving = sum(_fits(node.instance, view) for node in pool.of(*LEAVING))
     missing = size - pool.fresh - pool.coming - leaving - (decision.current - decision.desired)
     count = min(missing, surge(bounds) - pool.coming, room)
     if count > 0:
@@ -105,16 +105,18 @@ class _Pool:
     """
 
     def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
-        self._nodes = [node for node in view.fleet.of(decision.apart) if node.instance_id not in staying]
-        self._phases = decision.phases
-        self.asleep = [node for node in self.of(Phase.STOPPED) if node.instance.state is InstanceState.STOPPED]
-        stopped = self.of(Phase.STOPPED)
-        self.fresh = sum(_fits(node, view) and not _broken(node, view) for node in stopped)
+        self._decision, self._fleet, self._staying = decision, view.fleet, staying
+        stopped = [view.fleet.instances[view.fleet.where[key]] for key in self._those(Phase.STOPPED)]
+        self.asleep = [instance for instance in stopped if instance.state is InstanceState.STOPPED]
+        self.fresh = sum(_fits(instance, view) and not _broken(instance, view) for instance in stopped)
         in_time = sum(not late(node, view) for node in self.of(Phase.FILLING))
         self.coming = in_time + len(unseen(view, pool=True))
 
-    def of(self, phase: Phase) -> list[Node]:
-        return [node for node in self._nodes if self._phases[node.instance_id] is phase]
+    def of(self, *phases: Phase) -> list[Node]:
+        return self._fleet.of(self._those(*phases))
+
+    def _those(self, *phases: Phase) -> list[str]:
+        return [key for key in self._decision.those(phases) if key not in self._staying]
 
 
 def _may_stop(view: View) -> bool:
@@ -122,9 +124,9 @@ def _may_stop(view: View) -> bool:
     return view.policy.launch.warm_pool.stopped > 0 and (until is None or view.now >= until)
 
 
-def _fits(node: Node, view: View) -> bool:
+def _fits(instance: Instance, view: View) -> bool:
     """Whether the node can be stopped, and is what would be launched now: of a type and a subnet, and not too old."""
-    rules, instance = view.policy.launch, node.instance
+    rules = view.policy.launch
     return (
         not instance.spot
         and (not rules.types or instance.instance_type in rules.types)
@@ -133,21 +135,21 @@ def _fits(node: Node, view: View) -> bool:
     )
 
 
-def _fitness(node: Node, view: View) -> tuple[object, ...]:
-    return _fits(node, view), node.instance.launched_at, node.instance_id
+def _fitness(instance: Instance, view: View) -> tuple[object, ...]:
+    return _fits(instance, view), instance.launched_at, instance.instance_id
 
 
-def _broken(node: Node, view: View) -> bool:
+def _broken(instance: Instance, view: View) -> bool:
     """Whether a stopped node was started and stopped again by itself; while EC2 may only lag behind it is pending."""
-    wake = view.memory.wakes.get(node.instance_id)
+    wake = view.memory.wakes.get(instance.instance_id)
     return wake is not None and wake.answered and not wake.failed
 
 
-def _end(step: type[Ending], node: Node, view: View, *, why: str) -> Ending:
+def _end(step: type[Ending], instance: Instance, view: View, *, why: str) -> Ending:
     return step(
-        token=token(view, "stop" if step is Stop else "end", node.instance_id),
+        token=token(view, "stop" if step is Stop else "end", instance.instance_id),
         why=why,
-        instance_id=node.instance_id,
-        ip=node.instance.ip,
+        instance_id=instance.instance_id,
+        ip=instance.ip,
         endpoints=view.policy.endpoints,
     )

@@ -20,8 +20,8 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
     free = iter(slots.free)
     actions: list[Action] = []
     waiting = 0
-    for node in view.fleet.of(decision.apart):
-        if decision.phases[node.instance_id] is not Phase.JOINED or isinstance(node.servers, Gap):
+    for node in view.fleet.of(decision.those((Phase.JOINED,))):
+        if isinstance(node.servers, Gap):
             continue
         slot = slot_name(node) or next(free, None)
         if slot is None:
@@ -42,7 +42,7 @@ def departures(
     Of those that are done the `kept` are stopped instead, for the warm pool.
     """
     places = view.policy.endpoints
-    for node in view.fleet.of(decision.apart):
+    for node in view.fleet.of(decision.those((*_ENDS, Phase.DRAINING))):
         if node.instance_id in staying:
             continue
         phase = decision.phases[node.instance_id]
@@ -51,7 +51,7 @@ def departures(
             step = Stop if node.instance_id in kept else Terminate
             key = token(view, "stop" if step is Stop else "end", node.instance_id)
             yield step(token=key, why=_ENDS[phase], endpoints=places, **about)
-        elif phase is Phase.DRAINING and not isinstance(node.servers, Gap) and not parked(node):
+        elif not isinstance(node.servers, Gap) and not parked(node):
             if view.now - view.memory.drains[node.instance_id].since >= view.policy.drain.sticky_for:
                 key = token(view, "park", node.instance_id)
                 yield Deregister(token=key, why="move_cookie_holders", endpoints=places, **about)

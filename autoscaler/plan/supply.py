@@ -126,7 +126,7 @@ def unanswered(view: View) -> Iterator[Launch]:
 
 def _healthy_leaving(decision: Decision, view: View) -> list[Node]:
     """List draining nodes that could serve again, the one with most sessions first."""
-    nodes = [node for node in view.fleet.of(decision.apart) if decision.phases[node.instance_id] in LEAVING]
+    nodes = view.fleet.of(decision.those(LEAVING))
     able = [
         node
         for node in nodes

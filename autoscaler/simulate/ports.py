@@ -196,12 +196,13 @@ class SimulatedProxyStats:
 
     def _totals(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
         """Yield each backend's line: what its servers have now, and what is told of it, or of them, but for means."""
+        counting = {place[1] for place in self.world.traffic}
         for backend in dict.fromkeys([place[1] for place in self._places]):
             total, told = _untouched(figures), self._told(backend, "", figures)
             there = [server for server in servers if server.backend == backend]
             for name in _counts(figures):
                 total[name] = sum([getattr(server, name) for server in there])
-            for figure in figures - told.keys() - {*_PRESENT, *MEANS}:
+            for figure in figures - told.keys() - {*_PRESENT, *MEANS} if backend in counting else ():
                 counted = [self._told(backend, server.name, (figure,)) for server in there]
                 if any(counted):
                     total[figure] = sum(each.get(figure, 0) for each in counted)
