@@ -24,7 +24,7 @@ def recent(work_out: Callable[[*A], R]) -> Callable[[*A], R]:
     def again(*args: *A) -> R:
         nonlocal known
         for before, result in known:
-            if all(map(is_, before, args)):
+            if len(before) == len(args) and all(map(is_, before, args)):
                 return result
         result = work_out(*args)
         known = ((args, result), *known[: _KEPT - 1])  # one assignment: threads may do the work twice, and no harm

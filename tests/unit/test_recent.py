@@ -40,6 +40,15 @@ def test_an_equal_object_is_another_one_wherever_it_stands() -> None:
     assert len(calls) == 4
 
 
+def test_fewer_arguments_are_not_what_more_of_them_were() -> None:
+    @recent
+    def count(*lists: list[int]) -> int:
+        return len(lists)
+
+    one, other = [1], [2]
+    assert [count(one, other), count(one), count(), count(one, other, one)] == [2, 1, 0, 3]
+
+
 def test_eight_results_are_kept_and_the_oldest_gives_way() -> None:
     calls: list[object] = []
     add, lists = counted(calls), [[number] for number in range(9)]
