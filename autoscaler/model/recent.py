@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import is_
+from functools import wraps
+from threading import Lock
 from typing import TypeVar, TypeVarTuple
 
 A = TypeVarTuple("A")
@@ -17,18 +18,22 @@ def recent(work_out: Callable[[*A], R]) -> Callable[[*A], R]:
     """Let a pure function give its last results again to who calls it with the very same objects, all by position.
 
     Which objects they are is asked, not whether they are equal: to compare what two cycles saw of a thousand nodes
-    would take as long as the work itself. The arguments are kept with the result, so none can be taken for another.
+    would take as long as the work itself. The arguments are kept with the result, so none can be taken for another; of
+    two threads that ask at once both may do the work, and no harm.
     """
-    known: tuple[tuple[tuple[*A], R], ...] = ()
+    known: dict[tuple[int, ...], tuple[R, object]] = {}
+    lock = Lock()
 
+    @wraps(work_out)
     def again(*args: *A) -> R:
-        nonlocal known
-        for before, result in known:
-            if len(before) == len(args) and all(map(is_, before, args)):
-                return result
-        result = work_out(*args)
-        known = ((args, result), *known[: _KEPT - 1])  # one assignment: threads may do the work twice, and no harm
-        return result
+        key = tuple(map(id, args))
+        found = known.get(key)
+        if found is None:
+            found = work_out(*args), args
+            with lock:
+                known[key] = found
+                if len(known) > _KEPT:
+                    del known[next(iter(known))]
+        return found[0]
 
-    again.__doc__ = work_out.__doc__
     return again
