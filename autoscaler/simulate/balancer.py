@@ -155,7 +155,8 @@ class Balancer:
             last_steps = [visit.last_step for visit in back] + last_steps
             streams = [visit.stream for visit in back] + streams
         many = len(streams)
-        given += _fewest(doors, many)
+        people = [life.viewers + life.publishers for life in [door.life for door in doors]]
+        given += [doors[number] for number in _fewest(people, many)]
         counts = taken = Counter(given)
         if True in [door.life.viewers + count > door.life.beside.most_viewers for door, count in taken.items()]:
             many = _first_refused(given)
@@ -165,7 +166,7 @@ class Balancer:
             refused += [(visit, given[many].ip) for visit in left]
         for door, count in taken.items():
             door.life.viewers += count
-        self.stays.add([door.life for door in given[:many]], last_steps, streams)
+        self.stays.add_viewers([door.life for door in given[:many]], last_steps[:many], streams[:many])
         return counts
 
     def _one_by_one(
@@ -190,7 +191,7 @@ class Balancer:
         if not door.life.enter(visit.stream, publisher=visit.publisher):
             refused.append((visit, door.ip))
             return False
-        self.stays.add((door.life,), (visit.last_step,), (visit.stream,), publisher=visit.publisher)
+        self.stays.add(door.life, visit.last_step, visit.stream, publisher=visit.publisher)
         return True
 
     def _led_by_cookies(
@@ -219,13 +220,24 @@ class Balancer:
         return self._given[int(self.random.random() * len(self._given))]
 
 
-def _fewest(doors: Sequence[Door], count: int) -> list[Door]:
-    """Return the doors of so many who come, each where fewest are, if nobody is refused."""
-    many = len(doors)
-    lives = [door.life for door in doors]
-    heap = [(life.viewers + life.publishers) * many + number for number, life in enumerate(lives)]
-    heapify(heap)
-    return [doors[heapreplace(heap, heap[0] + many) % many] for _ in range(count)]
+def _fewest(people: Sequence[int], count: int) -> list[int]:
+    """Return the numbers of the doors of so many who come, each where fewest are, if nobody is refused.
+
+    Level by level: all doors that have so few take one each, in their order.
+    """
+    levels: dict[int, list[int]] = {}
+    for number, there in enumerate(people):
+        if there in levels:
+            levels[there].append(number)
+        else:
+            levels[there] = [number]
+    level, lowest, given = min(levels), list[int](), list[int]()
+    while len(given) < count:
+        if level in levels:
+            lowest = sorted(lowest + levels[level])
+        given += lowest
+        level += 1
+    return given[:count]
 
 
 def _first_refused(given: Sequence[Door]) -> int:

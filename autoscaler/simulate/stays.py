@@ -2,65 +2,87 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress, count
-from operator import add
+from itertools import compress
 
 from autoscaler.simulate.crowd import Coming, Share
 from autoscaler.simulate.life import Life, Size
 
 Stay = tuple[int, int]
-"""A person's number in the order in which they came in, and the stream."""
+"""A person's place in the order in which they came in, and the stream."""
 
-_STREAMS = 2**31
-"""More than there are (a trace has them as int32)."""
+_FORGOTTEN = 10_000
+"""So many who have left are remembered at least, before anybody looks for those who are still there."""
 
 
 @dataclass(slots=True)
-class Leaving:
-    """Who leaves in one step, in the order in which they came in: on which node each is, and number and stream in one.
+class Came:
+    """Who came in, in this order, as columns of one length: where, until when, and the stream.
 
-    There are as many of these as steps in which anybody leaves, so they are kept small.
+    Nobody looks at them but where somebody is cut off, so those who left by themselves are forgotten now and then.
     """
 
     lives: list[Life] = field(default_factory=list)
-    stays: array[int] = field(default_factory=lambda: array("q"))
+    last_steps: list[int] = field(default_factory=list)
+    streams: list[int] = field(default_factory=list)
+    _most: int = _FORGOTTEN
+
+    def add(self, lives: Sequence[Life], last_steps: Sequence[int], streams: Sequence[int], step: int) -> None:
+        """Add some; whoever left until `step` may be forgotten."""
+        self.lives += lives
+        self.last_steps += last_steps
+        self.streams += streams
+        if len(self.lives) > self._most:
+            self.keep([last_step > step for last_step in self.last_steps])
+            self._most = 2 * len(self.lives) + _FORGOTTEN
+
+    def keep(self, kept: Sequence[bool]) -> None:
+        """Forget the others."""
+        self.lives = list(compress(self.lives, kept))
+        self.last_steps = list(compress(self.last_steps, kept))
+        self.streams = list(compress(self.streams, kept))
 
 
 class Stays:
-    """Who is on a node, by the step in which they leave by themselves; viewers and publishers apart."""
+    """Who is on a node, by the step in which they leave by themselves; viewers and publishers apart.
+
+    Of most it is enough to know that one leaves a node. Streams are minded of publishers and where fetching costs.
+    """
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self._ends: tuple[defaultdict[int, Leaving], ...] = (defaultdict(Leaving), defaultdict(Leaving))
-        self._came = 0
+        self._ends: tuple[defaultdict[int, list[Life]], ...] = (defaultdict(list), defaultdict(list))
+        self._came = (Came(), Came())
+        self._streams: dict[tuple[Life, int, bool], list[int]] = {}
+        self._step = -1
 
-    def add(
-        self, lives: Sequence[Life], last_steps: Iterable[int], streams: Iterable[int], *, publisher: bool = False
-    ) -> None:
-        """Note who was let in, each by where, until when, and the stream."""
-        ends = self._ends[publisher]
-        stays = map(add, streams, count(self._came * _STREAMS, _STREAMS))
-        for life, last_step, stay in zip(lives, last_steps, stays, strict=False):
-            leaving = ends[last_step]
-            leaving.lives.append(life)
-            leaving.stays.append(stay)
-        self._came += len(lives)
+    def add(self, life: Life, last_step: int, stream: int, *, publisher: bool) -> None:
+        """Note one who was let in."""
+        self._ends[publisher][last_step].append(life)
+        self._came[publisher].add((life,), (last_step,), (stream,), self._step)
+        if publisher or life.carried is not None:
+            self._streams.setdefault((life, last_step, publisher), []).append(stream)
+
+    def add_viewers(self, lives: Sequence[Life], last_steps: Sequence[int], streams: Sequence[int]) -> None:
+        """Note viewers who were let in where streams are not minded: each by where, until when, and the stream."""
+        ends = self._ends[False]
+        for life, last_step in zip(lives, last_steps, strict=True):
+            ends[last_step].append(life)
+        self._came[False].add(lives, last_steps, streams, self._step)
 
     def leave(self, step: int) -> None:
         """Let go who wants to go in this step."""
-        for publisher, ends in enumerate(self._ends):
-            if step not in ends:
-                continue
-            leaving = ends.pop(step)
-            for life, stay in zip(leaving.lives, leaving.stays, strict=True):
-                if publisher or life.carried is not None:
-                    life.change((stay % _STREAMS,), publisher=bool(publisher), more=-1)
-                else:
-                    life.viewers -= 1
+        self._step = step
+        viewers, publishers = self._ends
+        for life in viewers.pop(step, ()):
+            if life.carried is None:
+                life.viewers -= 1
+            else:
+                life.change(self._streams.pop((life, step, False), ()), publisher=False, more=-1)
+        for life in publishers.pop(step, ()):
+            life.change(self._streams.pop((life, step, True), ()), publisher=True, more=-1)
 
     def scatter(
         self, lives: Sequence[Life], *, publisher: bool, share: Share | None = None
@@ -70,33 +92,29 @@ class Stays:
         Of a node those come first who leave together with the one who is there for longest. Of those who leave together
         whoever came last goes.
         """
+        came = self._came[publisher]
         gone: list[tuple[Life, int, int]] = []
-        numbers: dict[int, set[int]] = {}
+        kept = [True] * len(came.lives)
         for life, groups in self.on(lives, publisher=publisher).items():
-            for last_step, stays in sorted(groups.items(), key=lambda group: group[1][0]):
+            for last_step, stays in groups.items():
                 for number, stream in stays[len(stays) - share.of(len(stays)) if share else 0 :]:
+                    kept[number] = False
                     gone.append((life, last_step, stream))
-                    numbers.setdefault(last_step, set()).add(number)
-        for last_step, leaving in numbers.items():
-            self._without(self._ends[publisher][last_step], leaving)
-        for life, _, stream in gone:
+        came.keep(kept)
+        for life, last_step, stream in gone:
+            self._ends[publisher][last_step].remove(life)
+            if minded := self._streams.get((life, last_step, publisher)):
+                minded.remove(stream)
             life.change((stream,), publisher=publisher, more=-1)
         return gone
 
     def on(self, lives: Sequence[Life], *, publisher: bool) -> dict[Life, dict[int, list[Stay]]]:
         """Return of each of these nodes the viewers, or the publishers, by the step in which they leave."""
-        found: dict[Life, dict[int, list[Stay]]] = {life: {} for life in lives}
-        for last_step, leaving in self._ends[publisher].items():
-            for life, stay in zip(leaving.lives, leaving.stays, strict=True):
-                if (groups := found.get(life)) is not None:
-                    groups.setdefault(last_step, []).append(divmod(stay, _STREAMS))
+        came, found = self._came[publisher], {life: dict[int, list[Stay]]() for life in lives}
+        for number, (life, last_step, stream) in enumerate(zip(came.lives, came.last_steps, came.streams, strict=True)):
+            if last_step > self._step and (groups := found.get(life)) is not None:
+                groups.setdefault(last_step, []).append((number, stream))
         return found
-
-    @staticmethod
-    def _without(leaving: Leaving, numbers: set[int]) -> None:
-        stay = [number // _STREAMS not in numbers for number in leaving.stays]
-        leaving.lives = list(compress(leaving.lives, stay))
-        leaving.stays = array("q", compress(leaving.stays, stay))
 
 
 class Audience:

@@ -44,7 +44,7 @@ def come(stays: Stays, life: Life, *streams: int, until: int, publisher: bool = 
     """Let these in until a step."""
     for stream in streams:
         assert life.enter(stream, publisher=publisher)
-        stays.add([life], [until], [stream], publisher=publisher)
+        stays.add(life, until, stream, publisher=publisher)
 
 
 def test_a_node_carries_what_its_cpu_does() -> None:
@@ -146,6 +146,15 @@ def test_whoever_is_cut_takes_everything_along() -> None:
     assert (life.people, other.people) == (0, 0)
 
 
+def test_whoever_was_cut_does_not_leave_again() -> None:
+    life, stays = node({"streams": 50}), Stays()
+    come(stays, life, 7, 7, 8, 9, until=3)
+    come(stays, life, 8, until=4)
+    assert len(stays.scatter([life], publisher=False, share=Share(0.4))) == 2
+    stays.leave(3)
+    assert life.load() == pytest.approx(1 / 200 + 1 / 50)
+
+
 def test_of_a_node_those_go_first_who_leave_with_the_one_who_came_first() -> None:
     first, second, stays = node(), node(), Stays()
     come(stays, first, 1, until=9)
@@ -155,6 +164,22 @@ def test_of_a_node_those_go_first_who_leave_with_the_one_who_came_first() -> Non
     assert stays.scatter([second, first], publisher=False) == [
         (second, 5, 2), (first, 9, 1), (first, 9, 4), (first, 5, 3),
     ]  # fmt: skip
+
+
+def test_whoever_stays_is_found_in_order_after_very_many_came_and_left() -> None:
+    first, second, stays = node(), node(), Stays()
+    expected: list[tuple[Life, int, int]] = []
+    for step in range(5):
+        stays.leave(step)
+        assert (first.viewers, second.viewers) == (step, 0)
+        stays.add_viewers([second] * 9000, [step + 1] * 9000, range(9000))
+        second.change(range(9000), publisher=False, more=1)
+        stays.add_viewers([first], [90 - step], [step])
+        first.change([step], publisher=False, more=1)
+        expected.append((first, 90 - step, step))
+    assert stays.scatter([first], publisher=False) == expected
+    stays.leave(5)
+    assert (first.viewers, second.viewers) == (0, 0)
 
 
 @pytest.mark.parametrize("streams", [None, 50])
