@@ -120,7 +120,7 @@ class Joined(Fleet):
         """
         return next((proxy for proxy in self._sources.hiding if proxy.started_at > instance.launched_at), None)
 
-    @property
+    @cached_property
     def places_up(self) -> Mapping[str, int]:
         """See `Fleet`. Unknown while a balancer cannot be read."""
         return {} if self._sources.deaf else _places_up(self._instances, self._sources.layout)
@@ -145,13 +145,6 @@ class Joined(Fleet):
             return bool(self._instances)
         oldest = _oldest(self._instances)
         return any(proxy.started_at > oldest for proxy in self._sources.hiding)
-
-    def partly(self, instance_id: str) -> bool:
-        """See `Fleet`."""
-        if not self.uncounted:
-            return False
-        node = self.find(instance_id)
-        return node is not None and isinstance(node.sessions, Gap)
 
     def served(self, figure: str, backend: str = "") -> Mapping[str, int]:
         """See `Fleet`."""

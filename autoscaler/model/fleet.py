@@ -13,35 +13,49 @@ from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, Instance, N
 
 
 class Fleet(Sequence[Node]):
-    """A group's nodes, in the order of their instances. Equal to any sequence of equal nodes."""
+    """A group's nodes, in the order of their instances. Equal to any sequence of equal nodes.
+
+    What is asked of them as a whole is told here node by node; who knows a faster way answers the same.
+    """
 
     @property
     @abstractmethod
     def instances(self) -> tuple[Instance, ...]:
         """The instances; the same object for as long as EC2's answer is."""
 
-    @property
-    @abstractmethod
+    @cached_property
     def places_up(self) -> Mapping[str, int]:
         """How many places send new sessions to each node, by instance id. Only nodes with servers are named."""
+        return {
+            node.instance_id: places_up(node.servers)
+            for node in self
+            if isinstance(node.servers, tuple) and node.servers
+        }  # fmt: skip
 
-    @property
-    @abstractmethod
+    @cached_property
     def heartbeats(self) -> Sequence[tuple[str, Heartbeat]]:
         """The heartbeats that there are, each with its instance id."""
+        return [(node.instance_id, node.heartbeat) for node in self if isinstance(node.heartbeat, Heartbeat)]
 
-    @property
-    @abstractmethod
+    @cached_property
     def uncounted(self) -> bool:
         """Whether there is a node whose sessions nobody can count."""
+        return any(isinstance(node.sessions, Gap) for node in self)
 
-    @abstractmethod
     def served(self, figure: str, backend: str = "") -> Mapping[str, int]:
         """Add up a figure of each node's servers, of one backend or of all; a node without any has no sum."""
+        sums: dict[str, int] = {}
+        for node in self:
+            servers = node.servers if isinstance(node.servers, tuple) else ()
+            values = [getattr(server, figure) for server in servers if backend in {"", server.backend}]
+            if values:
+                sums[node.instance_id] = sum(values)
+        return sums
 
-    @abstractmethod
     def partly(self, instance_id: str) -> bool:
         """Whether a node may have more sessions than its servers tell."""
+        node = self.find(instance_id)
+        return node is not None and isinstance(node.sessions, Gap)
 
     @cached_property
     def where(self) -> Mapping[str, int]:
@@ -92,45 +106,10 @@ class Given(Fleet):
         """See `Fleet`."""
         return tuple(node.instance for node in self._nodes)
 
-    @cached_property
-    def places_up(self) -> Mapping[str, int]:
-        """See `Fleet`."""
-        return {
-            node.instance_id: places_up(node.servers)
-            for node in self._nodes
-            if isinstance(node.servers, tuple) and node.servers
-        }
-
-    @property
-    def heartbeats(self) -> Sequence[tuple[str, Heartbeat]]:
-        """See `Fleet`."""
-        beats = [(node.instance_id, node.heartbeat) for node in self._nodes]
-        return [(key, beat) for key, beat in beats if isinstance(beat, Heartbeat)]
-
-    @property
-    def uncounted(self) -> bool:
-        """See `Fleet`."""
-        return any(isinstance(node.sessions, Gap) for node in self._nodes)
-
-    def partly(self, instance_id: str) -> bool:
-        """See `Fleet`."""
-        node = self.find(instance_id)
-        return node is not None and isinstance(node.sessions, Gap)
-
-    def served(self, figure: str, backend: str = "") -> Mapping[str, int]:
-        """See `Fleet`."""
-        sums: dict[str, int] = {}
-        for node in self._nodes:
-            servers = node.servers if isinstance(node.servers, tuple) else ()
-            values = [getattr(server, figure) for server in servers if backend in {"", server.backend}]
-            if values:
-                sums[node.instance_id] = sum(values)
-        return sums
-
 
 def fleet_of(snapshot: FleetSnapshot) -> Fleet:
     """Return the snapshot's nodes as a whole."""
-    return snapshot.nodes if isinstance(snapshot.nodes, Fleet) else _given(snapshot.nodes)
+    return snapshot.nodes if isinstance(snapshot.nodes, Fleet) else _given(tuple(snapshot.nodes))
 
 
 _given = recent(Given)
