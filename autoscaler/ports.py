@@ -38,7 +38,10 @@ class Fleet(Protocol):
     """The instances that carry our tags."""
 
     def instances(self, group: str) -> tuple[Instance, ...]:
-        """Return every instance of the group in any state, the terminated ones left out."""
+        """Return every instance of the group in any state, the terminated ones left out.
+
+        It is the same object as before while nothing about them changed.
+        """
         ...
 
     def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:

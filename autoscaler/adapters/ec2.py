@@ -84,9 +84,13 @@ class Ec2Fleet:
         self._cluster = cluster
         self._page_size = page_size
         self._vcpus: dict[str, int] = {}
+        self._listed: dict[str, tuple[Instance, ...]] = {}
 
     def instances(self, group: str) -> tuple[Instance, ...]:
-        """Return the group's instances, sorted by id; ObservationError `ec2` when they cannot be read."""
+        """Return the group's instances, sorted by id; ObservationError `ec2` when they cannot be read.
+
+        While nothing about them changes it is the same object, by which a cycle knows that it has seen them.
+        """
         filters = [_tag_filter(CLUSTER, self._cluster), _tag_filter(GROUP, group)]
         filters.append({"Name": "instance-state-name", "Values": STATES})
         try:
@@ -94,7 +98,10 @@ class Ec2Fleet:
                 found = [_instance(item) for item in _describe(self._client, filters, self._page_size)]
         except ActionError as error:
             raise ObservationError("ec2", error.detail) from error
-        return tuple(sorted(found, key=lambda instance: instance.instance_id))
+        listed = tuple(sorted(found, key=lambda instance: instance.instance_id))
+        if listed != self._listed.get(group):
+            self._listed[group] = listed
+        return self._listed[group]
 
     def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
         """Return each type's default vCPUs, asked once; ObservationError `ec2` when EC2 does not tell."""

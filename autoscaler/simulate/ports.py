@@ -61,19 +61,20 @@ class SimulatedFleet:
     """EC2: both the reading and the writing port."""
 
     world: World
-    _listed: tuple[Instance, ...] = ()
+    _listed: dict[str, tuple[Instance, ...]] = field(default_factory=dict)
 
     def instances(self, group: str) -> tuple[Instance, ...]:
-        """Return the group's instances that are ours: the same object for as long as nothing about them changes."""
+        """Return the group's instances that are ours."""
         self.world.alive("ec2")
         found = tuple([
             instance
             for node in self.world.nodes.values()
             if (instance := node.instance).state is not InstanceState.TERMINATED and node.group == group and node.ours
         ])  # fmt: skip
-        if len(found) != len(self._listed) or not all(map(is_, found, self._listed)):
-            self._listed = found
-        return self._listed
+        listed = self._listed.get(group, ())
+        if len(found) != len(listed) or not all(map(is_, found, listed)):
+            listed = self._listed[group] = found
+        return listed
 
     def vcpus(self, types: Sequence[str]) -> Mapping[str, int]:
         """Return each type's vCPUs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Protocol
 
 import pytest
@@ -19,6 +20,7 @@ from autoscaler.simulate.world import World
 from moto_fixtures import Server
 from moto_fixtures.backend import Backend
 from tests.support.ec2 import EDGE, connected, launch
+from tests.support.haproxy import until
 from tests.support.living import Living
 
 STARTED = {InstanceState.PENDING, InstanceState.RUNNING}
@@ -56,7 +58,7 @@ class Rig(Protocol):
 class SimulatedRig:
     world: World
 
-    @property
+    @cached_property
     def fleet(self) -> SimulatedFleet:
         return SimulatedFleet(self.world)
 
@@ -209,6 +211,16 @@ def test_what_was_launched_is_listed_with_its_facts(rig: Rig) -> None:
         assert instance.token == "t-9"
         assert instance.state in STARTED
         assert instance.launched_at.utcoffset() == timedelta(0)
+
+
+def test_a_list_in_which_nothing_changed_is_the_same_object(rig: Rig) -> None:
+    rig.control.launch(launch(rig.subnet("a"), token="t-1"))
+    until(lambda: rig.fleet.instances("edge") is rig.fleet.instances("edge"), "it was another each time")
+    before, empty = rig.fleet.instances("edge"), rig.fleet.instances("other")
+    assert rig.fleet.instances("edge") is before
+    assert rig.fleet.instances("other") is empty
+    rig.control.launch(launch(rig.subnet("a"), token="t-2"))
+    assert len(rig.fleet.instances("edge")) == len(before) + 1
 
 
 def test_types_are_told_by_their_vcpus(rig: Rig) -> None:
