@@ -137,7 +137,7 @@ def call_roll(view: View) -> Roster:
         unseen=len(launched),
         sizes=tuple(sorted([*serving.sizes, *coming], reverse=True)) if coming else serving.sizes,
         next_size=weigh(next_type(view)),
-        capacity=serving.total + sum(coming),
+        capacity=sum(coming, serving.total),
         serving=serving.total,
         cold=serving.cold,
     )
@@ -169,8 +169,8 @@ class _Worth:
 @recent
 def _worth(in_service: tuple[Member, ...]) -> _Worth:
     """Return what members are worth, largest first and in all, and whether any is cold."""
-    sizes = sorted((weight for _, weight, _ in in_service), reverse=True)
-    return _Worth(tuple(sizes), sum(sizes), any(cold for _, _, cold in in_service))
+    weights = [weight for _, weight, _ in in_service]
+    return _Worth(tuple(sorted(weights, reverse=True)), sum(weights), any(cold for _, _, cold in in_service))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
