@@ -84,10 +84,16 @@ def fight(bout: Bout) -> Measures:
     return measure(played, bout.contestant, traffic.name, SEED, time.perf_counter() - began)
 
 
-def widened(group: str) -> Policy:
-    """Return a shipped policy as it is, but for its upper bound."""
+def shipped(group: str) -> Policy:
+    """Return a policy as it ships."""
     file = POLICIES / f"{group}.yaml"
     (policy,) = load_policies({file.name: file.read_text(encoding="utf-8")})
+    return policy
+
+
+def widened(group: str) -> Policy:
+    """Return a shipped policy as it is, but for its upper bound."""
+    policy = shipped(group)
     return policy.model_copy(update={"bounds": Bounds(min=policy.bounds.min, max=MOST)})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from autoscaler.simulate.measures import Measures
+from benchmarks.baselines import rush
 from benchmarks.baselines.contest import CONTESTANTS, GROUPS, OURS, Bout, contest, traces
 from benchmarks.baselines.fixed import Fixed
 from benchmarks.figures import Effort, Figure, Goal
@@ -52,7 +53,7 @@ def run(effort: Effort) -> list[Figure]:
     for group, by_trace in by_group.items():
         print(f"\n### {group.capitalize()} group\n\n{markdown(by_trace, group)}")
     promised = [figure for group, by_trace in by_group.items() for figure in promises(by_trace, group)]
-    return [expense(by_group), *promised]
+    return [expense(by_group), *promised, *rush.run()]
 
 
 def scores(results: Results, group: str) -> dict[str, dict[str, Score]]:

@@ -28,9 +28,10 @@ FIGURES = {
     "memory_load_and_save", "policies_load", "decide_rules", "daemon_core", "daemon_memory",
     "simulate_month", "simulate_large", "simulate_memory", "compare_two",
     "node_hours", "edge_rejected", "edge_harm", "origin_rejected", "origin_harm",
+    "rush_rejected", "rush_room",
 }  # fmt: skip
-NOTHING = {"edge_rejected", "edge_harm", "origin_rejected", "origin_harm"}
-"""What a few minutes of each trace are too short for."""
+NOTHING = {"edge_rejected", "edge_harm", "origin_rejected", "origin_harm", "rush_rejected"}
+"""What a few minutes of each trace are too short for, and nobody who is rejected."""
 MET = Figure("quick", "1 node", 3.0, "ms", 2.0, Goal("ratio", 1.5))
 MISSED = Figure("slow", "1 node", 3.0, "ms", 2.0, Goal("value", 2.5))
 

@@ -164,9 +164,9 @@ def test_how_many_come_at_once_and_are_there_at_most() -> None:
 
 
 def test_each_begins_as_if_it_had_steered_before() -> None:
-    # ours: 300 at 145 a node, and 5 % are tolerated, while four sleep; theirs: 300 at 57 % of 220, as 3 % are there
-    # without anybody
-    edge, told = widened("edge"), Told([(300, 0, 600, False), (341, 1800, 600, False)])
+    # ours: 1000 and room for 100, at 150 a node, and 5 % are tolerated, while some sleep; theirs: 1000 at 57 % of 220,
+    # as 3 % are there without anybody; the fixed size: 1300 at 145
+    edge, told = widened("edge"), Told([(1000, 0, 600, False), (1300, 1800, 600, False)])
     assert (edge.bounds.min, edge.bounds.max) == (2, 100)
     sizes = {}
     for contestant in CONTESTANTS:
@@ -174,7 +174,7 @@ def test_each_begins_as_if_it_had_steered_before() -> None:
         assert (steering is None) == (contestant == OURS)
         assert (stage.policy, stage.world.now) == (edge, told.begin)
         sizes[contestant] = sum(node.instance.state in LIVING for node in stage.world.nodes.values())
-    assert sizes == {OURS: 2, **dict.fromkeys(RULES, 3), Fixed.name: 3}
+    assert sizes == {OURS: 7, **dict.fromkeys(RULES, 8), Fixed.name: 9}
 
 
 @pytest.mark.parametrize(("group", "people", "by_policy", "by_cpu"), [("edge", 0, 2, 2), ("origin", 61, 3, 3)])
