@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from autoscaler.decide.counters import Reading
 from autoscaler.model.fleet import fleet_of
 from autoscaler.model.memory import Memory
+from autoscaler.model.quick import quick
 from autoscaler.model.snapshot import COUNTERS, GROUP, MEANS, FleetSnapshot, Gap, Line, Node, Proxy, Sample
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Signal
@@ -50,6 +51,7 @@ def _without_strangers(proxy: Proxy, ips: set[str]) -> Proxy:
     return replace(proxy, traffic=traffic)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Told:
     """One line of one process. `old`: of a worker that outlived a reload. `whole`: its counters never begin anew."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from autoscaler.decide.capacity import next_type, weight
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
+from autoscaler.model.quick import quick
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import (
     HEARTBEAT_MAX_AGE,
@@ -68,6 +69,7 @@ class Member(NamedTuple):
     cold: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Roster:
     """Every node with its phase. `warming` counts those on their way, but for the overdue.

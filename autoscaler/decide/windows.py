@@ -49,7 +49,7 @@ def _add(signal: Signal, windows: Mapping[str, Window], samples: Mapping[str, Sa
     """Add values to what is remembered. Who was silent for longer than a blink begins anew."""
     width = signal.window / _BUCKETS
     begins = _EPOCH + (now - _EPOCH) // width * width
-    before = windows.get(signal.key, Window(begins, {}))
+    before = windows.get(signal.key) or Window(begins, {})
     passed = (begins - before.begins) // width
     members = {
         member: _moved(past, passed)

@@ -76,6 +76,7 @@ class EndingRecord:
     answered: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What one HAProxy process had counted at `at`, by its own clock: totals by line of the statistics and by figure.
@@ -91,6 +92,7 @@ LONGEST_BLINK = timedelta(minutes=1)
 """Two looks at most this far apart count as watching without a break."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Past:
     """What was seen of one member of a signal: sums and counts of values by bucket, the present one first.
@@ -104,6 +106,7 @@ class Past:
     counts: tuple[int, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Window:
     """What was seen of a signal within its window, by member. `begins`: the present bucket does."""

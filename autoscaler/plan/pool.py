@@ -27,7 +27,7 @@ def keepers(decision: Decision, view: View, staying: Collection[str]) -> frozens
         return frozenset()
     pool = _Pool(decision, view, staying)
     room = max(0, view.policy.launch.warm_pool.stopped - pool.fresh - pool.coming)
-    drained = [node.instance for node in pool.of(Phase.DRAINED) if _fits(node.instance, view)]
+    drained = _fitting([node.instance for node in pool.of(Phase.DRAINED)], view)
     return frozenset(instance.instance_id for instance in drained[:room])
 
 
@@ -73,13 +73,14 @@ def _weed(pool: _Pool, view: View, crowded: int) -> Iterator[Action]:
     `crowded`: so many of them leave no room below `max` for nodes that are to serve.
     """
     ours = [instance for instance in pool.asleep if instance.instance_id in view.memory.pool]
-    broken = [instance for instance in ours if _broken(instance, view)]
+    broken = _broken(ours, view)
     yield from (_end(Terminate, instance, view, why="wake_failed") for instance in broken)
     excess = len(pool.asleep) - len(broken) - view.policy.launch.warm_pool.stopped
     surplus = max(excess, crowded - len(broken))
     if surplus > 0:
         rest = [instance for instance in ours if instance not in broken]
-        for instance in sorted(rest, key=lambda one: _fitness(one, view))[:surplus]:
+        fitting = _fitting(rest, view)
+        for instance in sorted(rest, key=lambda one: (one in fitting, one.launched_at, one.instance_id))[:surplus]:
             yield _end(Terminate, instance, view, why="pool_surplus")
 
 
@@ -90,7 +91,7 @@ def _fill(pool: _Pool, decision: Decision, view: View, room: int) -> Iterator[Ac
     """
     bounds = bounds_now(view)
     size = min(view.policy.launch.warm_pool.stopped, bounds.max - decision.desired)
-    leaving = sum(_fits(node.instance, view) for node in pool.of(*LEAVING))
+    leaving = len(_fitting([node.instance for node in pool.of(*LEAVING)], view))
     missing = size - pool.fresh - pool.coming - leaving - (decision.current - decision.desired)
     count = min(missing, surge(bounds) - pool.coming, room)
     if count > 0:
@@ -108,7 +109,8 @@ class _Pool:
         self._decision, self._fleet, self._staying = decision, view.fleet, staying
         stopped = [view.fleet.instances[view.fleet.where[key]] for key in self._those(Phase.STOPPED)]
         self.asleep = [instance for instance in stopped if instance.state is InstanceState.STOPPED]
-        self.fresh = sum(_fits(instance, view) and not _broken(instance, view) for instance in stopped)
+        fitting = _fitting(stopped, view)
+        self.fresh = len(fitting) - len(_broken(fitting, view))
         in_time = sum(not late(node, view) for node in self.of(Phase.FILLING))
         self.coming = in_time + len(unseen(view, pool=True))
 
@@ -124,25 +126,24 @@ def _may_stop(view: View) -> bool:
     return view.policy.launch.warm_pool.stopped > 0 and (until is None or view.now >= until)
 
 
-def _fits(instance: Instance, view: View) -> bool:
-    """Whether the node can be stopped, and is what would be launched now: of a type and a subnet, and not too old."""
-    rules = view.policy.launch
-    return (
-        not instance.spot
-        and (not rules.types or instance.instance_type in rules.types)
-        and instance.subnet in rules.subnets
-        and view.now - instance.launched_at < rules.warm_pool.max_age
-    )
+def _fitting(instances: Sequence[Instance], view: View) -> list[Instance]:
+    """Choose those that can be stopped, and are what would be launched now: of a type and a subnet, and not too old."""
+    rules, oldest = view.policy.launch, view.now - view.policy.launch.warm_pool.max_age
+    return [
+        one
+        for one in instances
+        if one.launched_at > oldest
+        and one.subnet in rules.subnets
+        and (not rules.types or one.instance_type in rules.types)
+        and not one.spot
+    ]
 
 
-def _fitness(instance: Instance, view: View) -> tuple[object, ...]:
-    return _fits(instance, view), instance.launched_at, instance.instance_id
-
-
-def _broken(instance: Instance, view: View) -> bool:
-    """Whether a stopped node was started and stopped again by itself; while EC2 may only lag behind it is pending."""
-    wake = view.memory.wakes.get(instance.instance_id)
-    return wake is not None and wake.answered and not wake.failed
+def _broken(instances: Sequence[Instance], view: View) -> list[Instance]:
+    """Choose the stopped that were started and stopped again by themselves; while EC2 may only lag they are pending."""
+    wakes = view.memory.wakes
+    told = [(one, wakes[one.instance_id]) for one in instances if one.instance_id in wakes]
+    return [one for one, wake in told if wake.answered and not wake.failed]
 
 
 def _end(step: type[Ending], instance: Instance, view: View, *, why: str) -> Ending:
