@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from autoscaler.cycle.samples import sample
 from autoscaler.decide.past import heard
 from autoscaler.decide.pipeline import decide
 from autoscaler.decide.view import View
@@ -121,9 +123,20 @@ def test_what_is_asked_of_all_nodes_is_what_each_of_them_says(told: Facts) -> No
 @settings(max_examples=60)
 @pytest.mark.usefixtures("untraced")
 def test_it_is_so_whatever_there_is_to_join(told: Facts, policy: Policy, memory: Memory) -> None:
-    fleet = told.seen(policy, memory).nodes
+    shot = told.seen(policy, memory)
+    fleet, given = shot.nodes, Given(tuple(shot.nodes))
     assert isinstance(fleet, Fleet)
-    assert as_one(fleet) == as_one(Given(tuple(fleet)))
+    assert as_one(fleet) == as_one(given)
+    streams = shot.streams
+    assert streams is not None
+    assert sample(fleet, streams, NOW, ["live"]) == sample(given, streams, NOW, ["live"])
+
+
+def test_threads_do_not_mix_up_what_they_look_at() -> None:
+    told = [*CASES.values()] * 5
+    alone = [as_one(nodes(each)) for each in told]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda each: as_one(nodes(each)), told)) == alone
 
 
 def test_a_node_is_joined_once() -> None:
