@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.model.snapshot import Proxy, Server, ServerStatus
-from autoscaler.plan.slots import map_slots, slot_name
+import pytest
+
+from autoscaler.model.snapshot import InstanceState, Node, Proxy, Server, ServerStatus
+from autoscaler.plan.slots import SlotMap, map_slots, slot_name
+from autoscaler.policy.schema import Policy
 from tests.support.fleet import BACKEND, LONG_AGO, PORT, free_slot, node, policy, server, snapshot, view
 
 
@@ -56,6 +59,42 @@ def test_a_parked_address_that_is_not_in_maintenance_is_not_free() -> None:
     opened = replace(free_slot(1), status=ServerStatus.DOWN)
     found = map_slots(view(snapshot(proxies=(proxy("lb1", opened),))))
     assert (found.free, found.gone) == ((), {"slot1": "127.0.0.1"})
+
+
+def test_they_are_sorted_once_for_as_long_as_only_sessions_change() -> None:
+    looked = view(snapshot(node(1), proxies=(proxy("lb1", server(1), free_slot(2)),)))
+    first = map_slots(looked)
+    busier = proxy("lb1", server(1, sessions=9), free_slot(2))
+    assert map_slots(replace(looked, snapshot=replace(looked.snapshot, proxies=(busier,)))) is first
+    assert first == SlotMap({"10.0.0.1": "slot1"}, ("slot2",), {}, {})
+
+
+DOWN, FREE = (proxy("lb1", server(1, ServerStatus.DOWN), free_slot(2)), proxy("lb1", server(1), free_slot(2)))
+ASLEEP = node(1, state=InstanceState.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "balancer", "rules", "expected"),
+    [
+        ((node(1),), FREE, policy(slots="other"), SlotMap({}, (), {}, {})),
+        ((), FREE, policy(), SlotMap({}, ("slot2",), {}, {"slot1": "10.0.0.1"})),
+        ((), DOWN, policy(), SlotMap({}, ("slot2",), {"slot1": "10.0.0.1"}, {})),
+        ((ASLEEP,), DOWN, policy(), SlotMap({}, ("slot2",), {"slot1": "10.0.0.1"}, {})),
+        ((ASLEEP,), FREE, policy(), SlotMap({}, ("slot2",), {}, {})),
+        (
+            (node(1),), FREE,
+            policy(load_balancer=[{"backend": name, "port": PORT} for name in (BACKEND, "backend_rtmp")]),
+            SlotMap({"10.0.0.1": "slot1"}, (), {}, {}),
+        ),
+    ],
+)  # fmt: skip
+def test_they_are_sorted_anew_when_what_they_follow_from_changes(
+    nodes: tuple[Node, ...], balancer: Proxy, rules: Policy, expected: SlotMap
+) -> None:
+    shot = snapshot(node(1), proxies=(FREE,))
+    before = map_slots(view(shot))
+    assert map_slots(view(replace(shot, nodes=nodes, proxies=(balancer,)), rules)) == expected
+    assert map_slots(view(shot)) == before == SlotMap({"10.0.0.1": "slot1"}, ("slot2",), {}, {})
 
 
 def test_a_node_names_its_slot() -> None:
