@@ -156,9 +156,7 @@ def _in_service(view: View, phases: Mapping[str, Phase], weigh: Callable[[str], 
 
 
 def _member(instance: Instance, view: View, weigh: Callable[[str], float]) -> Member:
-    since = view.memory.admitted.get(instance.instance_id)
-    cold = since is None or view.now - since < view.policy.warm_up
-    return Member(instance.instance_id, weigh(instance.instance_type), cold)
+    return Member(instance.instance_id, weigh(instance.instance_type), view.warming_up(instance.instance_id))
 
 
 @dataclass(frozen=True, slots=True)

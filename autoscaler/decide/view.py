@@ -61,9 +61,9 @@ class View:
         """The nodes that are neither settled nor asleep, in their order."""
         return tuple(self.fleet.of(_others(self.fleet.instances, self.settled, self.asleep)))
 
-    def warming_up(self, node: Node) -> bool:
-        """Whether the node entered service less than `warm_up` ago: what it measures is still its own boot."""
-        at = self.memory.admitted.get(node.instance_id)
+    def warming_up(self, instance_id: str) -> bool:
+        """Whether a node entered service less than `warm_up` ago: what it measures is still its own boot."""
+        at = self.memory.admitted.get(instance_id)
         return at is None or self.now - at < self.policy.warm_up
 
 

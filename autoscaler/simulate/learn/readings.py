@@ -156,7 +156,7 @@ def _away(node: Node, report: CycleReport, policy: Policy) -> LeftOut | None:
         return LeftOut.LEAVING
     if phase is not Phase.IN_SERVICE:
         return LeftOut.NOT_IN_SERVICE
-    warming = View(report.snapshot, policy, report.memory).warming_up(node)
+    warming = View(report.snapshot, policy, report.memory).warming_up(node.instance_id)
     return LeftOut.WARM_UP if warming else None
 
 

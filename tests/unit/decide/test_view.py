@@ -163,7 +163,9 @@ def one_by_one(view: View) -> Roster:
 
 
 def _member(node: Node, view: View) -> Member:
-    return Member(node.instance_id, weight(node.instance.instance_type, view), view.warming_up(node))
+    since = view.memory.admitted.get(node.instance_id)
+    cold = since is None or view.now - since < view.policy.warm_up
+    return Member(node.instance_id, weight(node.instance.instance_type, view), cold)
 
 
 @given(facts(), rules(), memories())
