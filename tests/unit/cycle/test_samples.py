@@ -66,6 +66,7 @@ def test_they_are_as_good_as_a_dict_of_them() -> None:
     assert found == dict(found)
     assert repr(found) == repr(dict(found))
     assert found != sample(Given(NODES[:1]), STREAMS, NOW)
+    assert "mongodb.node.cpu_percent:/1m" not in found  # means of a while are laid over them
 
 
 def test_without_streams_only_nodes_and_servers_have_samples() -> None:
