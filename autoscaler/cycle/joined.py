@@ -14,8 +14,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import overload
 
-from autoscaler.model.fleet import Fleet
 from autoscaler.model.layout import Layout
+from autoscaler.model.nodes import Nodes
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import (
     HEARTBEAT_MAX_AGE,
@@ -49,7 +49,7 @@ class Sources:
     answers: Mapping[str, bool] = field(default_factory=dict)
 
 
-class Joined(Fleet):
+class Joined(Nodes):
     """Nodes that are joined one by one, when they are looked at."""
 
     def __init__(self, instances: tuple[Instance, ...], sources: Sources) -> None:
@@ -60,7 +60,7 @@ class Joined(Fleet):
 
     @property
     def instances(self) -> tuple[Instance, ...]:
-        """See `Fleet`."""
+        """See `Nodes`."""
         return self._instances
 
     def __len__(self) -> int:
@@ -122,12 +122,12 @@ class Joined(Fleet):
 
     @cached_property
     def places_up(self) -> Mapping[str, int]:
-        """See `Fleet`. Unknown while a balancer cannot be read."""
+        """See `Nodes`. Unknown while a balancer cannot be read."""
         return {} if self._sources.deaf else _places_up(self._instances, self._sources.layout)
 
     @cached_property
     def heartbeats(self) -> Sequence[tuple[str, Heartbeat]]:
-        """See `Fleet`."""
+        """See `Nodes`."""
         rows = self._sources.heartbeats
         if isinstance(rows, Gap):
             return ()
@@ -140,14 +140,14 @@ class Joined(Fleet):
 
     @cached_property
     def uncounted(self) -> bool:
-        """See `Fleet`."""
+        """See `Nodes`."""
         if not self._instances or self._sources.deaf:
             return bool(self._instances)
         oldest = _oldest(self._instances)
         return any(proxy.started_at > oldest for proxy in self._sources.hiding)
 
     def served(self, figure: str, backend: str = "") -> Mapping[str, int]:
-        """See `Fleet`."""
+        """See `Nodes`."""
         if self._sources.deaf:
             return {}
         values = list(map(attrgetter(figure), self._sources.lines))

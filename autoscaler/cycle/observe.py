@@ -114,7 +114,7 @@ def _ask_directly(
     senses: Senses, policy: Policy, memory: Memory, instances: tuple[Instance, ...], sources: Sources
 ) -> Sources:
     """Ask the nodes over which a decision hangs: those that run, and that no balancer vouches for."""
-    unclear = sorted(one.ip for one in unvouched(instances, sources) if one.instance_id not in memory.drains)
+    unclear = sorted({one.ip for one in unvouched(instances, sources) if one.instance_id not in memory.drains})
     if not unclear:
         return sources
     return replace(sources, answers=senses.probe.answers([(ip, policy.join.port) for ip in unclear]))

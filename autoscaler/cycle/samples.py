@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 
 from autoscaler.model.column import Column
-from autoscaler.model.fleet import Fleet
+from autoscaler.model.nodes import Nodes
 from autoscaler.model.snapshot import GROUP, HEARTBEAT_MAX_AGE, Audience, Gap, Heartbeat, Sample, Streams
 
 _Samples = Mapping[str, Sample]
@@ -22,7 +22,7 @@ _PUBLISHERS = "mongodb.node.publishers"
 
 
 def sample(
-    nodes: Fleet, streams: Streams | Gap, now: datetime, applications: Collection[str] = ()
+    nodes: Nodes, streams: Streams | Gap, now: datetime, applications: Collection[str] = ()
 ) -> Mapping[str, _Samples]:
     """Return `[source][instance id or GROUP]`. A heartbeat's values are as old as the heartbeat.
 
@@ -34,7 +34,7 @@ def sample(
 class Samples(Mapping[str, _Samples]):
     """A column a source, laid out when it is first looked at: of two dozen sources a policy wants two or three."""
 
-    def __init__(self, nodes: Fleet, streams: Streams | Gap, now: datetime, applications: Collection[str]) -> None:
+    def __init__(self, nodes: Nodes, streams: Streams | Gap, now: datetime, applications: Collection[str]) -> None:
         """See `sample`."""
         self._nodes = nodes
         self._now = now

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoscaler.decide.counters import Reading
-from autoscaler.model.fleet import fleet_of
 from autoscaler.model.memory import Memory
+from autoscaler.model.nodes import nodes_of
 from autoscaler.model.quick import quick
 from autoscaler.model.snapshot import COUNTERS, GROUP, MEANS, FleetSnapshot, Gap, Line, Node, Proxy, Sample
 from autoscaler.policy.schema import Policy
@@ -114,7 +114,7 @@ class _Table:
         expected = {(proxy.balancer, backend) for proxy in self._shot.proxies for backend in backends}
         heard = {(one.balancer, one.line.backend) for one in told if not one.old}
         deaf = any(gap.source.startswith("haproxy:") for gap in self._shot.gaps)
-        unseen = fleet_of(self._shot).uncounted
+        unseen = nodes_of(self._shot).uncounted
         return self._sample(signal, told, whole=heard >= expected and not deaf, elsewhere=unseen)
 
     def _sample(self, signal: Signal, told: Sequence[_Told], *, whole: bool, elsewhere: bool) -> Sample | None:

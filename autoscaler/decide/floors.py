@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from autoscaler.decide.classify import Roster
+from autoscaler.decide.roster import Roster
 from autoscaler.decide.schedule import applies
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Proposal, Verdict

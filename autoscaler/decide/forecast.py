@@ -13,8 +13,8 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaler.decide.classify import Roster
 from autoscaler.decide.past import ahead, history_key
+from autoscaler.decide.roster import Roster
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Direction, Proposal, Verdict
 from autoscaler.policy.rules import Forecast

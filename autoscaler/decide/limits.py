@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoscaler.decide.classify import Roster
 from autoscaler.decide.floors import active_schedules
+from autoscaler.decide.roster import Roster
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Phase, Proposal
 from autoscaler.policy.schema import Bounds

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, inf
 
-from autoscaler.decide.classify import Member, Roster
+from autoscaler.decide.roster import Member, Roster
 from autoscaler.decide.view import View
 from autoscaler.model.column import Column
 from autoscaler.model.quick import quick
 from autoscaler.model.recent import recent
-from autoscaler.model.snapshot import GROUP, FleetSnapshot, Sample
+from autoscaler.model.snapshot import GROUP, Sample
 from autoscaler.policy.expression import Expression
 from autoscaler.policy.signals import CAPACITY, Aggregate, Assumption, OnMissing, Signal
+
+_NONE: Mapping[str, Sample] = {}
 
 
 @quick
@@ -48,20 +50,24 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
     """
     if signal.expr is not None:
         return _computed(signal, signal.expr, cap, roster, view)
+    samples = view.snapshot.samples.get(signal.key, _NONE)
     if not signal.per_node:
-        return _group(view.snapshot.samples.get(signal.key, {}).get(GROUP), signal, view.now)
-    return _of_nodes(signal, cap, roster, view.snapshot) if roster.cold else _of_warm(signal, roster, view.snapshot)
+        return _group(samples.get(GROUP), signal, view.now)
+    return (
+        _of_nodes(signal, cap, roster, samples, view.now)
+        if roster.cold
+        else _of_warm(signal, roster, samples, view.now)
+    )
 
 
 @recent
-def _of_warm(signal: Signal, roster: Roster, snapshot: FleetSnapshot) -> Load:
+def _of_warm(signal: Signal, roster: Roster, samples: Mapping[str, Sample], now: datetime) -> Load:
     """Add up what nodes carry of which none is in warm-up, so that no cap matters; rules ask, and expressions."""
-    return _of_nodes(signal, inf, roster, snapshot)
+    return _of_nodes(signal, inf, roster, samples, now)
 
 
-def _of_nodes(signal: Signal, cap: float, roster: Roster, snapshot: FleetSnapshot) -> Load:
-    samples = snapshot.samples.get(signal.key, {})
-    oldest = snapshot.taken_at - signal.max_age
+def _of_nodes(signal: Signal, cap: float, roster: Roster, samples: Mapping[str, Sample], now: datetime) -> Load:
+    oldest = now - signal.max_age
     values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap)
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
     growing = _filled(signal, values, silent)

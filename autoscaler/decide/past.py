@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from math import inf, isfinite
 
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.load import measure
+from autoscaler.decide.roster import call_roll
 from autoscaler.decide.view import View
 from autoscaler.model.history import BUCKET, Recording, bucket_of
 from autoscaler.policy.rules import Forecast

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import inf
 
-from autoscaler.decide.classify import Roster, call_roll
 from autoscaler.decide.combine import combine
 from autoscaler.decide.floors import add_headroom, bounds_now, keep_reservations, keep_schedules
 from autoscaler.decide.forecast import foresee, keep_forecasts
@@ -15,6 +14,7 @@ from autoscaler.decide.limits import keep_max, keep_min, refuse_to_shrink_blindl
 from autoscaler.decide.load import measure
 from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.past import forecasts
+from autoscaler.decide.roster import Roster, call_roll
 from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
 from autoscaler.decide.step import breaches, take_steps
 from autoscaler.decide.target_tracking import track_target

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from math import ceil
 
-from autoscaler.decide.classify import Roster
 from autoscaler.decide.load import Load, is_sum
+from autoscaler.decide.roster import Roster
 from autoscaler.decide.verdicts import unheard
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Direction, Verdict

@@ -8,8 +8,8 @@ their capacity, in nodes of the policy's first type.
 
 from __future__ import annotations
 
-from autoscaler.decide.classify import Roster, rounded_up
 from autoscaler.decide.load import Load
+from autoscaler.decide.roster import Roster, rounded_up
 from autoscaler.decide.verdicts import unheard
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import TargetTracking

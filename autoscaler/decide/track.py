@@ -6,12 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from autoscaler.decide.classify import (
-    UNANSWERED_ENDING_MAX_AGE,
-    UNSEEN_ENDING_MAX_AGE,
-    UNSEEN_LAUNCH_MAX_AGE,
-    suspect,
-)
+from autoscaler.decide.classify import UNANSWERED_ENDING_MAX_AGE, UNSEEN_ENDING_MAX_AGE, UNSEEN_LAUNCH_MAX_AGE, suspect
 from autoscaler.decide.counters import counted
 from autoscaler.decide.view import View
 from autoscaler.decide.windows import seen
@@ -33,12 +28,12 @@ def track(view: View) -> Memory:
     if view.snapshot.lacks("ec2"):
         return view.memory
     now, memory = view.now, _watched(view)
-    serving, where = view.serving, view.fleet.where
-    running = _running(view.fleet.instances)
-    outside = {node.instance_id: node for node in view.fleet.of(_without(running, serving))}
+    serving, where = view.serving, view.nodes.where
+    running = _running(view.nodes.instances)
+    outside = {node.instance_id: node for node in view.nodes.of(_without(running, serving))}
     stayed = {key for key, node in outside.items() if _was_admitted(node, memory)}
     admitted = _since(memory.admitted, [key for key in running if key in serving or key in stayed], now)
-    draining = view.fleet.of([key for key in memory.drains if key in running])
+    draining = view.nodes.of([key for key in memory.drains if key in running])
     pool = {**_filling(view), **memory.pool}
     endings = {key: end for key, end in memory.endings.items() if now - end.at <= _unseen(end)}
 
@@ -74,7 +69,7 @@ def _filling(view: View) -> dict[str, datetime]:
     return {
         instance.instance_id: launch.at
         for launch in fills
-        for instance in view.fleet.instances
+        for instance in view.nodes.instances
         if instance.instance_id in launch.instance_ids or (not launch.instance_ids and instance.token == launch.token)
     }
 
@@ -102,8 +97,8 @@ def _watched(view: View) -> Memory:
 
 def _outstanding(launches: Iterable[LaunchRecord], view: View) -> Iterator[LaunchRecord]:
     """Keep what EC2 has not listed yet. A node that was listed once is no promise any more, even when it ends soon."""
-    listed = view.fleet.where
-    tokens = {instance.token for instance in view.fleet.instances}
+    listed = view.nodes.where
+    tokens = {instance.token for instance in view.nodes.instances}
     for launch in launches:
         unseen = tuple(instance_id for instance_id in launch.instance_ids if instance_id not in listed)
         fulfilled = not unseen if launch.instance_ids else launch.token in tokens

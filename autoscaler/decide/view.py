@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from autoscaler.model.fleet import Fleet, fleet_of
 from autoscaler.model.memory import Memory
+from autoscaler.model.nodes import Nodes, nodes_of
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import FleetSnapshot, Instance, InstanceState, Node
 from autoscaler.policy.schema import Policy
@@ -33,33 +33,33 @@ class View:
         return len(self.snapshot.proxies) * len(self.policy.endpoints)
 
     @cached_property
-    def fleet(self) -> Fleet:
+    def nodes(self) -> Nodes:
         """The group's nodes as a whole."""
-        return fleet_of(self.snapshot)
+        return nodes_of(self.snapshot)
 
     @cached_property
     def serving(self) -> frozenset[str]:
         """The nodes to which every balancer sends new sessions, in every backend of the policy."""
-        return _serving(self.fleet.places_up, self.places)
+        return _serving(self.nodes.places_up, self.places)
 
     @cached_property
     def settled(self) -> frozenset[str]:
         """The nodes of which serving is all there is to say: they run, and were told neither to leave nor to end."""
-        running = _running(self.fleet.instances, self.serving)
+        running = _running(self.nodes.instances, self.serving)
         told = running & {*self.memory.drains, *self.memory.endings}
         return running - told if told else running
 
     @cached_property
     def asleep(self) -> frozenset[str]:
         """The nodes of which being stopped is all there is to say: they were told neither to end nor to wake."""
-        stopped = _stopped(self.fleet.instances)
+        stopped = _stopped(self.nodes.instances)
         told = stopped & {*self.memory.wakes, *self.memory.endings}
         return stopped - told if told else stopped
 
     @cached_property
     def others(self) -> tuple[Node, ...]:
         """The nodes that are neither settled nor asleep, in their order."""
-        return tuple(self.fleet.of(_others(self.fleet.instances, self.settled, self.asleep)))
+        return tuple(self.nodes.of(_others(self.nodes.instances, self.settled, self.asleep)))
 
     def warming_up(self, instance_id: str) -> bool:
         """Whether a node entered service less than `warm_up` ago: what it measures is still its own boot."""

@@ -19,7 +19,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from autoscaler.model.fleet import Fleet
+from autoscaler.model.nodes import Nodes
 from autoscaler.model.plan import (
     CancelDrain,
     Deregister,
@@ -77,7 +77,7 @@ def to_plain(value: object) -> Plain:
         return value.value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, tuple | list | Fleet):
+    if isinstance(value, tuple | list | Nodes):
         return [to_plain(item) for item in value]
     return _structure(value)
 

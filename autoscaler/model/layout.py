@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from autoscaler.model.recent import KEPT
 from autoscaler.model.snapshot import Server, ServerStatus
-
-_KEPT = 8
 
 
 class Layout:
@@ -61,7 +60,7 @@ class _Layouts:
                 layout.lines = lines  # so that next time only what changed since then has to be compared
                 return layout
         layout = Layout(lines)
-        self._known = (layout, *self._known[: _KEPT - 1])
+        self._known = (layout, *self._known[: KEPT - 1])
         return layout
 
 

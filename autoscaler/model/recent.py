@@ -10,8 +10,8 @@ from typing import TypeVar, TypeVarTuple
 A = TypeVarTuple("A")
 R = TypeVar("R")
 
-_KEPT = 8
-"""Several groups take turns in one process."""
+KEPT = 16
+"""Several groups take turns in one process, each with what one or two balancers tell."""
 
 
 def recent(work_out: Callable[[*A], R]) -> Callable[[*A], R]:
@@ -32,7 +32,7 @@ def recent(work_out: Callable[[*A], R]) -> Callable[[*A], R]:
             found = work_out(*args), args
             with lock:
                 known[key] = found
-                if len(known) > _KEPT:
+                if len(known) > KEPT:
                     del known[next(iter(known))]
         return found[0]
 

@@ -13,7 +13,7 @@ from autoscaler.decide.classify import unseen
 from autoscaler.decide.floors import bounds_now, surge
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Phase, Reason
-from autoscaler.model.fleet import Fleet
+from autoscaler.model.nodes import Nodes
 from autoscaler.model.plan import Action, Admission, Deregister, Drain, Ending, Launch, Plan, Stop, Wake
 from autoscaler.model.snapshot import GROUP, Gap, Node
 
@@ -24,7 +24,7 @@ _MOST_LOST_RATIO = 1 / 3
 
 def guard(plan: Plan, view: View) -> Plan:
     """Keep the steps that are safe; say why of each that is struck or cut."""
-    nodes = view.fleet
+    nodes = view.nodes
     budget = _Budget(plan.decision, view)
     kept: list[Action] = []
     coming = {action.instance_id for action in plan.actions if isinstance(action, Admission | Wake)}
@@ -77,7 +77,7 @@ class _Budget:
         return replace(action, count=count), "" if count == action.count else "max_instances"
 
 
-def _why_not_end(action: Ending, nodes: Fleet, decision: Decision, view: View) -> str:
+def _why_not_end(action: Ending, nodes: Nodes, decision: Decision, view: View) -> str:
     """Say why a node must not be stopped or terminated now, or nothing."""
     node = nodes.find(action.instance_id)
     phase = decision.phases.get(action.instance_id)

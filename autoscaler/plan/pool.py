@@ -106,8 +106,8 @@ class _Pool:
     """
 
     def __init__(self, decision: Decision, view: View, staying: Collection[str]) -> None:
-        self._decision, self._fleet, self._staying = decision, view.fleet, staying
-        stopped = [view.fleet.instances[view.fleet.where[key]] for key in self._those(Phase.STOPPED)]
+        self._decision, self._nodes, self._staying = decision, view.nodes, staying
+        stopped = [view.nodes.instances[view.nodes.where[key]] for key in self._those(Phase.STOPPED)]
         self.asleep = [instance for instance in stopped if instance.state is InstanceState.STOPPED]
         fitting = _fitting(stopped, view)
         self.fresh = len(fitting) - len(_broken(fitting, view))
@@ -115,7 +115,7 @@ class _Pool:
         self.coming = in_time + len(unseen(view, pool=True))
 
     def of(self, *phases: Phase) -> list[Node]:
-        return self._fleet.of(self._those(*phases))
+        return self._nodes.of(self._those(*phases))
 
     def _those(self, *phases: Phase) -> list[str]:
         return [key for key in self._decision.those(phases) if key not in self._staying]

@@ -20,7 +20,7 @@ def registrations(decision: Decision, view: View, slots: SlotMap) -> tuple[list[
     free = iter(slots.free)
     actions: list[Action] = []
     waiting = 0
-    for node in view.fleet.of(decision.those((Phase.JOINED,))):
+    for node in view.nodes.of(decision.those((Phase.JOINED,))):
         if isinstance(node.servers, Gap):
             continue
         slot = slot_name(node) or next(free, None)
@@ -42,7 +42,7 @@ def departures(
     Of those that are done the `kept` are stopped instead, for the warm pool.
     """
     places = view.policy.endpoints
-    for node in view.fleet.of(decision.those((*_ENDS, Phase.DRAINING))):
+    for node in view.nodes.of(decision.those((*_ENDS, Phase.DRAINING))):
         if node.instance_id in staying:
             continue
         phase = decision.phases[node.instance_id]
@@ -64,7 +64,7 @@ def clearances(view: View, slots: SlotMap) -> Iterator[Action]:
     """Free the slots of instances that are gone, or asleep."""
     if not slots.gone:
         return
-    asleep = {instance.ip for instance in view.fleet.instances}
+    asleep = {instance.ip for instance in view.nodes.instances}
     for slot, ip in slots.gone.items():
         yield forget(slot, ip, view, why="instance_stopped" if ip in asleep else "instance_gone")
 

@@ -38,7 +38,7 @@ def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
     proxies = view.snapshot.proxies
     lines = proxies[0].servers if len(proxies) == 1 else tuple([line for proxy in proxies for line in proxy.servers])
-    return _map(layout_of(lines), view.fleet.instances, view.policy.slots, view.places)
+    return _map(layout_of(lines), view.nodes.instances, view.policy.slots, view.places)
 
 
 @recent

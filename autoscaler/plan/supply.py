@@ -54,7 +54,7 @@ def _room(decision: Decision, view: View, slots: SlotMap) -> int:
         return view.policy.bounds.max
     coming = sum(
         node.instance.ip not in slots.of and decision.phases[node.instance_id] in WARMING
-        for node in view.fleet.of(decision.apart)
+        for node in view.nodes.of(decision.apart)
     )
     return max(0, len(slots.free) + len(slots.gone) - coming - decision.unseen)
 
@@ -67,7 +67,7 @@ def launches(count: int, view: View, room: int, *, pool: bool = False) -> list[L
     """
     if count <= 0:
         return []
-    population = Counter(instance.subnet for instance in view.fleet.instances)
+    population = Counter(instance.subnet for instance in view.nodes.instances)
     instance_type = next_type(view)
     share = dict.fromkeys(open_subnets(instance_type, view), 0)
     for _ in range(count if share else 0):
@@ -111,7 +111,7 @@ def _spec(rules: LaunchRules, instance_type: str, *, spot: bool) -> LaunchSpec:
 def unanswered(view: View) -> Iterator[Launch]:
     """Repeat launches whose answer never came: the same token brings the same instances, not more of them."""
     for record in view.memory.launches:
-        if not record.instance_ids and all(instance.token != record.token for instance in view.fleet.instances):
+        if not record.instance_ids and all(instance.token != record.token for instance in view.nodes.instances):
             spec = _spec(view.policy.launch, record.instance_type, spot=record.spot)
             yield Launch(
                 token=record.token,
@@ -126,7 +126,7 @@ def unanswered(view: View) -> Iterator[Launch]:
 
 def _healthy_leaving(decision: Decision, view: View) -> list[Node]:
     """List draining nodes that could serve again, the one with most sessions first."""
-    nodes = view.fleet.of(decision.those(LEAVING))
+    nodes = view.nodes.of(decision.those(LEAVING))
     able = [
         node
         for node in nodes

@@ -30,7 +30,7 @@ def wakes(decision: Decision, view: View, most: int) -> list[Wake]:
     """Tell up to `most` nodes to serve: those that joined, then those that are stopped, then those that still boot."""
     if most <= 0:
         return []
-    ready = [(_rank(node, decision, view), node) for node in view.fleet.of(decision.apart)]
+    ready = [(_rank(node, decision, view), node) for node in view.nodes.of(decision.apart)]
     line = sorted(
         ((rank, node) for rank, node in ready if rank is not None),
         key=lambda each: (each[0], each[1].instance.launched_at, each[1].instance_id),

@@ -12,9 +12,9 @@ from enum import StrEnum
 from math import inf
 from statistics import fmean
 
-from autoscaler.decide.classify import Roster, call_roll
 from autoscaler.decide.load import is_sum, measure
 from autoscaler.decide.pipeline import decide
+from autoscaler.decide.roster import Roster, call_roll
 from autoscaler.decide.track import track
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Decision, Direction

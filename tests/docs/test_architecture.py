@@ -5,8 +5,8 @@ from __future__ import annotations
 from autoscaler.adapters.haproxy_rows import AdminState, ServerRow
 from autoscaler.adapters.haproxy_steps import Slot, draining
 from autoscaler.adapters.mongo_loads import _heartbeat
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.load import measure
+from autoscaler.decide.roster import call_roll
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Phase
 from autoscaler.model.memory import Memory

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.cli import app
-from autoscaler.decide.classify import Roster
+from autoscaler.decide.roster import Roster
 from autoscaler.simulate.traffic.load import load_traffic
 from tests.support.cluster import Cluster
 

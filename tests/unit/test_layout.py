@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from autoscaler.model.layout import Layout, layout_of, places_up
+from autoscaler.model.recent import KEPT
 from autoscaler.model.snapshot import Server, ServerStatus
 from tests.support.facts import BACKENDS, BALANCERS, line
 
@@ -95,8 +96,8 @@ def test_what_was_worked_out_before_the_sessions_changed_holds_after_it() -> Non
     assert (before, layout.up, layout.all_up) == (fresh.of, fresh.up, fresh.all_up)
 
 
-def test_the_oldest_of_nine_layouts_is_forgotten() -> None:
-    groups = [lines(*[line(number) for number in range(size)]) for size in range(9)]
+def test_the_oldest_layout_is_forgotten() -> None:
+    groups = [lines(*[line(number) for number in range(size)]) for size in range(KEPT + 1)]
     first = layout_of(groups[0])
     assert all(layout_of(group) is not first for group in groups[1:])
     assert layout_of(groups[0]) is not first

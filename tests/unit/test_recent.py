@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.model.recent import recent
+from autoscaler.model.recent import KEPT, recent
 
 
 def counted(calls: list[object]) -> Callable[[list[int], list[int]], int]:
@@ -49,15 +49,15 @@ def test_fewer_arguments_are_not_what_more_of_them_were() -> None:
     assert [count(one, other), count(one), count(), count(one, other, one)] == [2, 1, 0, 3]
 
 
-def test_eight_results_are_kept_and_the_oldest_gives_way() -> None:
+def test_some_results_are_kept_and_the_oldest_gives_way() -> None:
     calls: list[object] = []
-    add, lists = counted(calls), [[number] for number in range(9)]
+    add, lists = counted(calls), [[number] for number in range(KEPT + 1)]
     nothing: list[int] = []
-    for each in (*lists[:8], *lists[:8]):
+    for each in (*lists[:KEPT], *lists[:KEPT]):
         assert add(each, nothing) == each[0]
-    assert len(calls) == 8
-    assert [add(lists[number], nothing) for number in (8, 7, 0)] == [8, 7, 0]
-    assert len(calls) == 10  # the ninth, and once more the first
+    assert len(calls) == KEPT
+    assert [add(lists[number], nothing) for number in (KEPT, KEPT - 1, 0)] == [KEPT, KEPT - 1, 0]
+    assert len(calls) == KEPT + 2  # the one too many, and once more the first
 
 
 def test_no_other_object_takes_the_place_of_one_that_is_remembered() -> None:

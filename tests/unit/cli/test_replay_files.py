@@ -12,7 +12,7 @@ import pytest
 from autoscaler.adapters import journal_file
 from autoscaler.adapters.journal_file import lines
 from autoscaler.cli import replay as replay_module
-from autoscaler.decide.classify import Roster
+from autoscaler.decide.roster import Roster
 from autoscaler.model.report import CycleReport
 from tests.support.command_line import Run, runner
 from tests.support.fleet import policy, seconds

@@ -18,10 +18,11 @@ from autoscaler.decide.pipeline import decide
 from autoscaler.decide.view import View
 from autoscaler.model.codec import from_plain, to_plain
 from autoscaler.model.decision import Decision
-from autoscaler.model.fleet import Fleet, Given
 from autoscaler.model.layout import layout_of
 from autoscaler.model.memory import DrainRecord, Memory
+from autoscaler.model.nodes import Given, Nodes
 from autoscaler.model.plan import Plan
+from autoscaler.model.recent import KEPT
 from autoscaler.model.snapshot import (
     FleetSnapshot,
     Gap,
@@ -41,13 +42,13 @@ _, RTMP = BACKENDS
 LB1, LB2 = BALANCERS
 
 
-def nodes(told: Facts, memory: Memory | None = None) -> Fleet:
+def nodes(told: Facts, memory: Memory | None = None) -> Nodes:
     found = told.seen(policy(), memory or Memory()).nodes
-    assert isinstance(found, Fleet)
+    assert isinstance(found, Nodes)
     return found
 
 
-def as_one(fleet: Fleet) -> dict[str, Any]:
+def as_one(fleet: Nodes) -> dict[str, Any]:
     """Everything that is asked of nodes as a whole."""
     keys = [one.instance_id for one in fleet.instances]
     return {
@@ -125,7 +126,7 @@ def test_what_is_asked_of_all_nodes_is_what_each_of_them_says(told: Facts) -> No
 def test_it_is_so_whatever_there_is_to_join(told: Facts, policy: Policy, memory: Memory) -> None:
     shot = told.seen(policy, memory)
     fleet, given = shot.nodes, Given(tuple(shot.nodes))
-    assert isinstance(fleet, Fleet)
+    assert isinstance(fleet, Nodes)
     assert as_one(fleet) == as_one(given)
     streams = shot.streams
     assert streams is not None
@@ -224,7 +225,7 @@ def test_nothing_that_is_remembered_is_taken_for_what_is_there_now(
         told.append((now, memory, shot, steps))
         memory = intend(steps[1], steps[2], now.now)
     for now, before, shot, steps in told:
-        for number in range(8):  # no layout is known any more
+        for number in range(KEPT):  # no layout is known any more
             layout_of((line(number, name=f"{number}"),))
         fresh, rules, known = deepcopy((now, policy, before))  # and no object is one that was seen before
         anew = fresh.seen(rules, known)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.cycle.samples import sample
-from autoscaler.model.fleet import Given
+from autoscaler.model.nodes import Given
 from autoscaler.model.snapshot import GROUP, Audience, Gap, Heartbeat, Sample, Streams, total_of
 from tests.support.fleet import BACKEND, NOW, node
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.pipeline import decide
+from autoscaler.decide.roster import call_roll
 from autoscaler.model.decision import Decision
 from autoscaler.model.memory import DrainRecord, LaunchRecord
 from autoscaler.model.snapshot import Node, Sample, ServerStatus

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.limits import keep_max, keep_min, refuse_to_shrink_blindly
 from autoscaler.decide.pace import cool_down, keep_calm, limit_rate
 from autoscaler.decide.pipeline import decide
+from autoscaler.decide.roster import call_roll
 from autoscaler.decide.stabilize import remember, stabilize_in, stabilize_out, stay_near_peak
 from autoscaler.model.decision import Direction, Proposal
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, Recommendation, ScaleEvent

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.decide.classify import call_roll, classify
+from autoscaler.decide.classify import classify
+from autoscaler.decide.roster import call_roll
 from autoscaler.decide.track import track
 from autoscaler.model.decision import Phase
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory, ScaleEvent

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.combine import combine
 from autoscaler.decide.pipeline import judge
+from autoscaler.decide.roster import call_roll
 from autoscaler.model.decision import Direction, Proposal, Verdict
 from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.snapshot import GROUP, FleetSnapshot, InstanceState, Sample

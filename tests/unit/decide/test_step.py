@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.decide.classify import call_roll
 from autoscaler.decide.pipeline import Judgement, decide, judge
+from autoscaler.decide.roster import call_roll
 from autoscaler.model.decision import Direction
 from autoscaler.model.memory import Memory
 from autoscaler.model.snapshot import InstanceState, Sample

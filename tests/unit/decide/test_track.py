@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler.decide.classify import call_roll
+from autoscaler.decide.roster import call_roll
 from autoscaler.decide.track import track
 from autoscaler.model.memory import LaunchRecord, Memory
 from tests.support.fleet import NOW, node, seconds, snapshot, view

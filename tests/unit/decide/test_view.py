@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from autoscaler.decide.capacity import next_type, weight
-from autoscaler.decide.classify import Member, Roster, call_roll, classify, overdue, suspect, unseen
+from autoscaler.decide.classify import classify, overdue, suspect, unseen
+from autoscaler.decide.roster import Member, Roster, call_roll
 from autoscaler.decide.track import track
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase

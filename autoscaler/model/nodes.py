@@ -12,7 +12,7 @@ from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, Instance, Node
 
 
-class Fleet(Sequence[Node]):
+class Nodes(Sequence[Node]):
     """A group's nodes, in the order of their instances. Equal to any sequence of equal nodes.
 
     What is asked of them as a whole is told here node by node; who knows a faster way answers the same.
@@ -82,7 +82,7 @@ class Fleet(Sequence[Node]):
         return repr(tuple(self))
 
 
-class Given(Fleet):
+class Given(Nodes):
     """Nodes that somebody made one by one."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
@@ -103,13 +103,13 @@ class Given(Fleet):
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
-        """See `Fleet`."""
+        """See `Nodes`."""
         return tuple(node.instance for node in self._nodes)
 
 
-def fleet_of(snapshot: FleetSnapshot) -> Fleet:
+def nodes_of(snapshot: FleetSnapshot) -> Nodes:
     """Return the snapshot's nodes as a whole."""
-    return snapshot.nodes if isinstance(snapshot.nodes, Fleet) else _given(tuple(snapshot.nodes))
+    return snapshot.nodes if isinstance(snapshot.nodes, Nodes) else _given(tuple(snapshot.nodes))
 
 
 _given = recent(Given)
