@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -18,10 +20,19 @@ from autoscaler.runtime.daemon import Daemon, KeptMemory
 from autoscaler.runtime.handover import left_behind
 from autoscaler.runtime.preflight import PoliciesInForce, preflight
 from autoscaler.runtime.score import Scoreboard
-from autoscaler.runtime.settings import Settings, load_settings
+from autoscaler.runtime.settings import Settings, WebSettings, load_settings
 from autoscaler.runtime.signals import Signals, caught
-from autoscaler.runtime.web.room import open_room
 from autoscaler.runtime.wiring import Acting, Watching, acting, watching
+
+
+def _room(settings: WebSettings | None, base: Watching, *, dry_run: bool) -> AbstractContextManager[None]:
+    """Listen while the context lasts, if the settings say where."""
+    if settings is None:
+        return nullcontext()
+    # By name: a daemon that listens to nobody does without the 12 MB of what would.
+    room = importlib.import_module("autoscaler.runtime.web.room")
+    opened: AbstractContextManager[None] = room.open_room(settings, base.window, dry_run=dry_run)
+    return opened
 
 
 def run(
@@ -36,7 +47,7 @@ def run(
         settings = load_settings(config, steering=not dry_run)
         # A single cycle is over before anybody could have told it anything.
         web = None if once else settings.web
-        with watching(settings) as base, open_room(web, base.window, dry_run=dry_run):
+        with watching(settings) as base, _room(web, base, dry_run=dry_run):
             scores = Scoreboard()
             daemon = _dry(settings, base, signals, scores) if dry_run else _live(settings, base, signals)
             code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)

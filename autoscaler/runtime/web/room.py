@@ -15,16 +15,13 @@ from autoscaler.runtime.web.server import listen, serving
 
 
 @contextmanager
-def open_room(settings: WebSettings | None, window: RefusalWindow, *, dry_run: bool) -> Iterator[None]:
-    """Listen while the context lasts, if the settings say where. Raises ConfigurationError for a port in use.
+def open_room(settings: WebSettings, window: RefusalWindow, *, dry_run: bool) -> Iterator[None]:
+    """Listen while the context lasts. Raises ConfigurationError for a port in use.
 
     A dry run stands beside the daemon that it is compared with, so a port in use is no error there: it goes on
     without what it would have been told, which is then missing.
     """
     log = structlog.stdlib.get_logger("autoscaler")
-    if settings is None:
-        yield
-        return
     try:
         listener = listen(settings.listen)
     except ConfigurationError as error:

@@ -217,12 +217,6 @@ def test_a_minute_is_counted_from_the_opening_and_ends_with_the_room() -> None:
     assert not window.last_minute().whole
 
 
-def test_without_settings_nobody_listens() -> None:
-    window = RefusalWindow(lambda: 1000.0)
-    with open_room(None, window, dry_run=False):
-        assert not window.last_minute().whole
-
-
 def test_a_port_in_use_is_an_error_of_the_settings() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
