@@ -97,7 +97,8 @@ def _drains(moments: Moments) -> Panel:
     seconds = [round(edge) for edge in moments.edges_s]
     times = list(stretches(seconds, (value > 0 for value in draining)))
     longest = in_words(max(end - begin for begin, end in times))
-    told = f"In {len(times):,} stretches of time a node drained, at most {rows:,} at once; the longest took {longest}."
+    often = "In one stretch" if len(times) == 1 else f"In {len(times):,} stretches"
+    told = f"{often} of time a node drained, at most {rows:,} at once; the longest took {longest}."
     return Panel(
         key="drains",
         title="Drains",

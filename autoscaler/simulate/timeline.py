@@ -50,7 +50,8 @@ class Turn:
 class Timeline:
     """Ticks as they come. Beyond a bound neighbours are merged, so that a month takes no more room than a day.
 
-    A merged point has the most people, rejections and nodes of its ticks.
+    A merged point has the most people of its ticks, all their rejections, and the phases of the tick with the most nodes:
+    each phase's own maximum would add up to nodes that never were.
     """
 
     points: list[Tick] = field(default_factory=list)
@@ -81,14 +82,15 @@ class Timeline:
 def _merged(ticks: Sequence[Tick]) -> Tick:
     if len(ticks) == 1:
         return ticks[0]
+    fullest = max(ticks, key=lambda tick: (tick.serving + tick.draining + tick.coming, tick.draining))
     return replace(
         ticks[-1],
         viewers=max(tick.viewers for tick in ticks),
         publishers=max(tick.publishers for tick in ticks),
         rejected=sum(tick.rejected for tick in ticks),
         cut=sum(tick.cut for tick in ticks),
-        serving=max(tick.serving for tick in ticks),
-        draining=max(tick.draining for tick in ticks),
-        coming=max(tick.coming for tick in ticks),
+        serving=fullest.serving,
+        draining=fullest.draining,
+        coming=fullest.coming,
         desired=max(tick.desired for tick in ticks),
     )

@@ -130,6 +130,8 @@ def test_drains_are_told_by_how_many_there_were_and_how_long() -> None:
     drains = drawn(played([tick(at * 10.0, draining=count) for at, count in enumerate((0, 1, 2, 0, 1, 0))]))["drains"]
     assert drains.told == "In 2 stretches of time a node drained, at most 2 at once; the longest took 20 s."
     assert (drains.rows, drains.series[0].path.count("Z")) == (2, 3)
+    once = drawn(played([tick(0), tick(10, draining=1), tick(20)]))["drains"]
+    assert once.told == "In one stretch of time a node drained, at most 1 at once; the longest took 10 s."
 
 
 def test_what_did_not_happen_is_said_and_not_drawn() -> None:

@@ -34,6 +34,14 @@ def test_a_long_one_is_merged_and_loses_no_peak_and_no_rejection() -> None:
     assert [point.viewers for point in timeline.points] == [point.at_s / 10 for point in timeline.points]
 
 
+def test_the_phases_of_a_merged_point_were_there_at_one_time() -> None:
+    begins, drains = replace(TICK, serving=2, coming=2), replace(TICK, serving=3, draining=1)
+    of_fewer = replace(TICK, serving=4, desired=5)
+    (point, *_) = of(*[begins, drains, of_fewer, TICK] * 2048).points
+    assert (point.serving, point.draining, point.coming) == (3, 1, 0)  # of as many nodes those that drain
+    assert point.desired == 5
+
+
 def test_the_digest_is_of_every_tick() -> None:
     ticks = [replace(TICK, at_s=10.0 * number) for number in range(5000)]
     assert of(*ticks).digest == of(*ticks).digest
