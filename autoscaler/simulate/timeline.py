@@ -50,8 +50,8 @@ class Turn:
 class Timeline:
     """Ticks as they come. Beyond a bound neighbours are merged, so that a month takes no more room than a day.
 
-    A merged point has the most people of its ticks, all their rejections, and the phases of the tick with the most nodes:
-    each phase's own maximum would add up to nodes that never were.
+    A merged point has the most people of its ticks, all their rejections, and the phases of the tick with the most
+    nodes: each phase's own maximum would add up to nodes that never were.
     """
 
     points: list[Tick] = field(default_factory=list)
