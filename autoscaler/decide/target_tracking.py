@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from autoscaler.decide.load import Load
 from autoscaler.decide.roster import Roster, rounded_up
-from autoscaler.decide.verdicts import unheard
+from autoscaler.decide.verdicts import incomplete, unheard
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import TargetTracking
 from autoscaler.policy.signals import Signal
@@ -26,18 +26,18 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
     silence = unheard(name, signal, load, current)
     if silence:
         return silence
-    direction, desired, detail = _wish(rule, load, roster, current)
+    direction, desired, detail = _wish(rule, signal, load, roster, current)
     needed = rounded_up(load.growing / rule.per_node)
     return Verdict(name, direction, desired, detail, load.growing, rule.per_node, load.missing, needed)
 
 
-def _wish(rule: TargetTracking, load: Load, roster: Roster, current: int) -> tuple[Direction, int, str]:
+def _wish(rule: TargetTracking, signal: Signal, load: Load, roster: Roster, current: int) -> tuple[Direction, int, str]:
     target, slack = rule.per_node, rule.tolerance / 100
     wished, carried = roster.nodes_for(load.growing / target), target * roster.capacity
     if wished > current and load.growing > carried * (1 + slack):
         return Direction.OUT, wished, _sentence(rule, load.growing, wished)
     if load.missing:
-        return Direction.HOLD, current, f"{rule.signal} is missing of {len(load.missing)} nodes"
+        return Direction.HOLD, current, incomplete(rule.signal, signal, load)
     wanted = roster.nodes_for(load.shrinking / target)
     if wanted < current and load.shrinking < carried * (1 - slack):
         return Direction.IN, wanted, _sentence(rule, load.shrinking, wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoscaler.decide.load import Load
 from autoscaler.model.decision import Direction, Verdict
+from autoscaler.model.snapshot import GROUP
 from autoscaler.policy.signals import Assumption, OnMissing, Signal
 
 
@@ -15,3 +16,12 @@ def unheard(name: str, signal: Signal, load: Load, current: int) -> Verdict | No
     if load.known == 0 and not isinstance(signal.on_missing, Assumption):
         return Verdict(name, Direction.HOLD, current, "no fresh value", missing=load.missing)
     return None
+
+
+def incomplete(name: str, signal: Signal, load: Load) -> str:
+    """Say what is missing to a signal: it is nodes of a measured one, and signals of an expression."""
+    if signal.per_node:
+        count = len(load.missing)
+        return f"{name} is missing of {count} node{'s' if count > 1 else ''}"
+    named = ", ".join(key for key in load.missing if key != GROUP)
+    return f"{name} lacks all or part of {named}" if named else f"{name} is not fully known"

@@ -244,6 +244,30 @@ def test_an_expression_is_a_signal_like_others(
     assert (found.direction, found.desired) == (direction, desired)
 
 
+@pytest.mark.parametrize(
+    ("signal", "telling", "detail"),
+    [
+        ("sessions", (), "sessions is missing of 2 nodes"),
+        ("sessions", (1,), "sessions is missing of 1 node"),
+        ("busy", (1,), "busy lacks all or part of sessions"),
+        ("viewers", (1, 2), "viewers is not fully known"),
+    ],
+)
+def test_what_is_missing_is_called_what_it_is(signal: str, telling: tuple[int, ...], detail: str) -> None:
+    """A node, one of an expression's signals, or a part of what is told of the whole group."""
+    samples = {
+        "mongodb.node.cpu_percent": {"i-1": Sample(20.0, NOW), "i-2": Sample(20.0, NOW)},
+        SESSIONS: {f"i-{number}": Sample(20.0, NOW) for number in telling},
+        "mongodb.viewers": {"*": Sample(20.0, NOW, partial=True)},
+    }
+    sessions = {**BUSY["sessions"], "on_missing": "assume(20)"}
+    viewers = {"from": "mongodb.viewers", "aggregate": "sum"}
+    signals = {**BUSY, "sessions": sessions, "viewers": viewers, "busy": {**BUSY["busy"], "aggregate": "sum"}}
+    scale = [{"target_tracking": {"signal": signal, "target_per_node": 100}}]
+    shot = snapshot(node(1), node(2), samples=samples)
+    assert verdict(shot, seasoned(1, 2), signals=signals, scale=scale).detail == detail
+
+
 def test_what_is_only_partly_known_is_good_to_grow_by_and_never_to_shrink_by() -> None:
     def found(value: float) -> Verdict:
         told_in_part = {"i-1": Sample(value, NOW, partial=True), "i-2": Sample(value, NOW)}
