@@ -130,7 +130,7 @@ class Balancer:
             self._one_by_one(rest, doors, given, refused)
             counts = Counter(given)
         if self.counts:
-            self.counts.add(number, given, counts)
+            self.counts.add(number, len(back) + len(new), given, counts)
         if self.returning:
             self._given.extend(door.ip for door in given)
         return refused

@@ -66,7 +66,7 @@ class Cluster:
         self._fetching = any(kind.streams or kind.memory.streams for kind in spec.types.values())
         self._balancer = Balancer(
             world, policy.endpoints[0].backend, policy.load_balancer[0].cookie, spec.returning / 100,
-            SessionCounts(world, step_s) if figures(policy) else None,
+            SessionCounts(world, policy.endpoints[0].backend, step_s) if figures(policy) else None,
             Random(f"{seed} returning"),  # noqa: S311 - a simulation draws what it can draw again
             self.stays,
         )  # fmt: skip

@@ -27,17 +27,18 @@ class SessionCounts:
 
     A step's sessions come evenly over its seconds, so of n in 10 s the last n / 10 came in the last one: they are the
     `rate`. Who comes in the very first step was there before the trace began. One whom AMS refuses was given a session
-    before it refused (StatsCollector.java), so each try counts.
+    before it refused (StatsCollector.java), so each try counts. The backend as a whole counts also who finds no server:
+    HAProxy 2.6 told 5 requests, and as many a second, of a backend without any that had answered 503 five times.
     """
 
     world: World
+    backend: str
     step_s: float
     _due: float = 0.0
     _rated: list[Place] = field(default_factory=list)
-    _backend: Place | None = None
 
-    def add(self, number: int, given: Sequence[Stands], counts: Mapping[Stands, int]) -> None:
-        """Count the sessions of a step, each by the server to which it was given; `counts` has how many each got."""
+    def add(self, number: int, knocked: int, given: Sequence[Stands], counts: Mapping[Stands, int]) -> None:
+        """Count the `knocked` sessions of a step; `given` are the servers that got them, `counts` how many each got."""
         told = self.world.traffic
         for place in self._rated:
             told.get(place, {})["rate"] = 0
@@ -46,14 +47,10 @@ class SessionCounts:
             if figures is None:
                 figures = told[server.place] = {"requests": 0, "rate": 0}
             figures["requests"] += count
-        came, self._due = divmod(self._due + (len(given) if number else 0), self.step_s)
-        self._rated = [server.place for server in given[len(given) - int(came) :]]
+        came, self._due = divmod(self._due + (knocked if number else 0), self.step_s)
+        self._rated = [server.place for server in given[max(0, len(given) - int(came)) :]]
         for place in self._rated:
             told[place]["rate"] += 1
-        if given:
-            balancer, backend, _ = given[0].place
-            self._backend = balancer, backend, ""
-        if self._backend:
-            whole = told.setdefault(self._backend, {"requests": 0, "rate": 0})
-            whole["requests"] += len(given)
-            whole["rate"] = len(self._rated)
+        whole = told.setdefault((self.world.balancers[0], self.backend, ""), {"requests": 0, "rate": 0})
+        whole["requests"] += knocked
+        whole["rate"] = int(came)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from functools import cache
 from math import log
 from statistics import NormalDist
 from typing import Annotated, Literal
@@ -16,7 +18,7 @@ from autoscaler.policy.units import Duration, Number, Percent, Period
 _P95 = NormalDist().inv_cdf(0.95)
 
 VIEWERS_A_VCPU = 55.0
-"""By default a node carries what the shipped policies aim at, 110 viewers on 4 vCPUs, at half of its CPU."""
+"""By default 220 viewers would take all of 4 vCPUs: AMS refuses the 159th, at 75 % of them."""
 
 PUBLISHERS_A_VCPU = 5.0
 
@@ -135,7 +137,9 @@ class WorldSpec(Record):
 
     version: Literal[1] = Field(default=1, description="of this format")
     types: dict[Word, TypeSpec] = Field(
-        default={}, description="instance types; one that is not here is like a machine of 4 vCPUs without a price"
+        default={},
+        description="instance types; one that is not here has no price, and as many vCPUs as its name tells: 2 of a "
+        "`large`, 4 of an `xlarge`, 8 of a `2xlarge`, 4 of any other",
     )
     boot: BootSpec = Field(
         default=BootSpec(median=timedelta(seconds=90), p95=timedelta(seconds=120)),
@@ -182,8 +186,18 @@ class WorldSpec(Record):
             yield PydanticCustomError("world", message, {"at": ("refuse_memory",)})
 
     def size(self, instance_type: str) -> TypeSpec:
-        """Return a type; one that nobody told has four vCPUs."""
-        return self.types.get(instance_type, _USUAL)
+        """Return a type; one that nobody told has the vCPUs that its name tells."""
+        return self.types.get(instance_type) or _usual(instance_type)
 
 
-_USUAL = TypeSpec(vcpus=4)
+@cache
+def _usual(instance_type: str) -> TypeSpec:
+    """Return a machine by EC2's naming: a `large` has 2 vCPUs, an `xlarge` 4, a `2xlarge` 8; any other gets 4.
+
+    So it is in the families that media servers run on (EC2 instance types, compute optimized and general purpose).
+    """
+    named = re.fullmatch(r"[^.]+\.(?:(\d{1,2})?(x))?large", instance_type)
+    if named is None:
+        return TypeSpec(vcpus=4)
+    times, extra = named.groups()
+    return TypeSpec(vcpus=4 * max(1, int(times or 1)) if extra else 2)

@@ -123,7 +123,7 @@ def test_all_at_once_go_where_they_go_one_by_one(
                 life.enter(0)
         returning = [Visit(publisher=False, last_step=last, stream=stream, until=7) for last, stream in back]
         arrivals = coming([Visit(publisher=False, last_step=last, stream=stream) for last, stream in new])
-        counts = SessionCounts(place.world, 10.0)
+        counts = SessionCounts(place.world, BACKEND, 10.0)
         place.balancer = kind(place.world, BACKEND, sticky, 0.0, counts, Random(1))  # noqa: S311 - a draw
         refused = place.balancer.spread(1, returning, arrivals, place.lives)
         lives = list(place.lives.values())

@@ -32,10 +32,13 @@ def rules(expr: str = "sessions + 90 * rate", **changes: Any) -> Policy:
                 "demand": {"expr": expr, "aggregate": "sum"},
             },
             "scale": [{"target_tracking": {"signal": "demand", "target_per_node": 100}}],
-            "launch": {"launch_template": "t", "types": ["c5.xlarge"], "subnets": ["subnet-a"]},
+            "launch": LAUNCH,
             **changes,
         }
     )
+
+
+LAUNCH = {"launch_template": "t", "types": ["c5.xlarge"], "subnets": ["subnet-a"]}
 
 
 def lived(people: Told, by: Policy, cycles: int) -> Stage:
@@ -99,3 +102,16 @@ def test_a_policy_that_looks_at_arrivals_sees_a_surge_come(expr: str, wanted: in
 def test_nothing_is_counted_for_those_who_do_not_look() -> None:
     by = policy(launch={"launch_template": "t", "types": ["c5.xlarge"], "subnets": ["subnet-a"]})
     assert lived(Told([(60, 0, 600, False)]), by, 2).world.traffic == {}
+
+
+def test_who_finds_no_server_knocked_all_the_same_so_that_a_group_can_grow_from_none() -> None:
+    """HAProxy counts a session of a backend before it looks for a server."""
+    knocking = {"rate": {"from": "haproxy.backend.rate", "backend": BACKEND, "on_missing": "assume(0)"}}
+    grow = {"step": {"signal": "rate", "steps": [{"above": 0, "add": 1}]}}
+    people = Told([(40, 30, 600, False)])
+    idle = policy(bounds={"min": 0, "max": 3}, signals=knocking, scale=[grow], launch=LAUNCH)
+    stage = lived(people, idle, 4)
+    assert told(stage)[""].figures == {"requests": 40, "rate": 4}
+    assert not any(line.figures["requests"] for name, line in told(stage).items() if name)
+    stage = lived(people, idle, 30)
+    assert stage.cluster.present == (40, 0)

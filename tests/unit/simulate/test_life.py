@@ -204,3 +204,13 @@ def test_a_type_that_nobody_told_is_like_four_vcpus() -> None:
     usual, big = size_of(spec, "unheard-of"), size_of(spec, "big")
     assert usual.carries(usual.viewer) == pytest.approx(0.72 * 220)
     assert big.carries(big.publisher) == pytest.approx(0.72 * 40)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "vcpus"),
+    [("c7i.large", 2), ("c7i.xlarge", 4), ("c7i.2xlarge", 8), ("c7gn.12xlarge", 48), ("c5.metal", 4), ("", 4)],
+)
+def test_a_type_that_nobody_told_has_the_vcpus_of_its_name(instance_type: str, vcpus: int) -> None:
+    assert WorldSpec().size(instance_type) == TypeSpec(vcpus=vcpus)
+    told = TypeSpec(vcpus=3)
+    assert WorldSpec(types={instance_type or "x": told}).size(instance_type or "x") is told
