@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoscaler.policy.lint.finding import Check, Finding, sources, voices
+from autoscaler.policy.lint.finding import Check, Finding, measured, voices
 from autoscaler.policy.schema import Policy
+from autoscaler.policy.signals import Aggregate, Assumption, Signal
 
 
 def min_zero(policy: Policy) -> Iterator[Finding]:
@@ -17,10 +18,22 @@ def min_zero(policy: Policy) -> Iterator[Finding]:
 
 def stuck_at_zero(policy: Policy) -> Iterator[Finding]:
     """Find viewers' groups that never leave zero: without nodes no node's signal has a value."""
-    blind = all(signal.per_node for voice in voices(policy) for _, signal in sources(voice, policy))
+    blind = not any(_seen_at_zero(voice.signal, policy) for voice in voices(policy))
     if policy.bounds.min == 0 and policy.role == "edge" and blind and not policy.headroom.nodes:
         message = "an empty group measures nothing, so no rule ever wants its first node"
         yield Finding(("bounds", "min"), message, "min: 2, headroom: {nodes: 1}, or a rule on mongodb.viewers")
+
+
+def _seen_at_zero(signal: Signal, policy: Policy) -> bool:
+    """Whether a signal may rise without nodes. An expression lacks what any of its signals lacks.
+
+    One that is no sum counts once for each node, which is never. `coalesce` is not looked into.
+    """
+    if signal.expr is None:
+        return not signal.per_node
+    needed = [each for _, each in measured(signal, policy)]
+    told = all(not each.per_node or isinstance(each.on_missing, Assumption) for each in needed)
+    return told and signal.aggregate == Aggregate.SUM and not all(each.per_node for each in needed)
 
 
 def no_redundancy(policy: Policy) -> Iterator[Finding]:

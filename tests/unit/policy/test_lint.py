@@ -51,6 +51,15 @@ def steps(*texts: str, beside: str = "") -> str:
 UP, DOWN = "{above: 60, for: 1m, add: 1}", "{below: 30, for: 5m, remove: 1}"
 
 
+def from_zero(expr: str, *, aggregate: str = "sum", sessions: str = "scale_out_only") -> str:
+    """A group that may be empty, with a rule on an expression of viewers, whom the cluster counts, and sessions."""
+    signals = SIGNALS.replace("10s, on_missing: scale_out_only", f"10s, on_missing: {sessions}")
+    computed = f'  busy: {{expr: "{expr}", aggregate: {aggregate}, on_missing: hold}}\n'
+    target = "target_per_node: 90" if aggregate == "sum" else "target: 90"
+    viewers = signal("viewers", "mongodb.viewers", SUM, FILLED)
+    return f"bounds: {{min: 0, max: 12}}\n{signals}{viewers}{computed}{BOTH}{hold('busy', target)}"
+
+
 def schedule(*texts: str) -> str:
     return BOTH + "".join(f"  - schedule: {{timezone: UTC, {text}}}\n" for text in texts)
 
@@ -214,6 +223,9 @@ UNWISE = [
     (steps(UP, "{above: 70, add: 4}", "{below: 65, for: 1m, remove: 1}"), "lint-steps-overlap"),
     ("bounds: {min: 1, max: 1}\n", "lint-fixed-size"),
     ("bounds: {min: 0, max: 12}\n", "lint-stuck-at-zero"),
+    (from_zero("viewers + sessions"), "lint-stuck-at-zero"),
+    (from_zero("viewers", aggregate="mean"), "lint-stuck-at-zero"),
+    (from_zero("2 * sessions", sessions="assume(50)"), "lint-stuck-at-zero lint-unused-signal"),
     ("headroom: {nodes: 13}\n", "lint-headroom-fills-group"),
     ("scale_in: {max: [{nodes: 1, per: 2m}]}\nbounds: {min: 2, max: 20}\nscale_out: {}\n", "lint-no-scale-out-limit"),
     ("flap_budget: {turns: 1, per: 1h}\n", "lint-flap-budget-of-one"),
@@ -288,6 +300,8 @@ WISE = [
     + signal("viewers", "mongodb.viewers", SUM)
     + HOLDS
     + hold("viewers", "target_per_node: 100"),
+    from_zero("viewers + 10"),
+    from_zero("viewers + sessions", sessions="assume(50)"),
     "bounds: {min: 1, max: 12}\nheadroom: {nodes: 1}\n",
     BOTH.replace("110}", "110, tolerance: 50%}"),
     "scale_in: {max: [{nodes: 8, per: 10m}]}\n",

@@ -63,6 +63,30 @@ def test_an_empty_group_is_stuck_without_headroom() -> None:
     assert desired([], [], bounds=bounds, scale=[HOLD, COUNT], headroom={"nodes": 1}) == 1
 
 
+@pytest.mark.parametrize(
+    ("expr", "aggregate", "sessions", "wanted"),
+    [
+        ("viewers", "sum", "hold", 9),
+        ("viewers", "mean", "hold", 0),
+        ("viewers + sessions", "sum", "hold", 0),
+        ("viewers + sessions", "sum", "assume(50)", 9),
+        ("2 * sessions", "sum", "assume(50)", 0),
+    ],
+)
+def test_an_empty_group_is_stuck_with_an_expression_that_needs_nodes(
+    expr: str, aggregate: str, sessions: str, wanted: int
+) -> None:
+    signals = {
+        "viewers": {"from": "mongodb.viewers", "aggregate": "sum"},
+        "sessions": {**SESSIONS_SUM, "on_missing": sessions},
+        "busy": {"expr": expr, "aggregate": aggregate},
+    }
+    rule = {"signal": "busy", "target_per_node" if aggregate == "sum" else "target": 100}
+    rules = policy(bounds={"min": 0, "max": 9}, signals=signals, scale=[{"target_tracking": rule}])
+    shot = snapshot(samples={"mongodb.viewers": {"*": Sample(2000.0, NOW)}})
+    assert decide(shot, rules, seasoned())[0].desired == wanted
+
+
 @pytest.mark.parametrize(("turns", "wanted"), [(1, 4), (2, 1)])
 def test_the_first_node_to_leave_uses_up_a_budget_of_one(turns: int, wanted: int) -> None:
     events = (ScaleEvent(NOW - seconds(1800), 2), ScaleEvent(NOW - seconds(60), -1))
