@@ -13,21 +13,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from autoscaler.cli.calling import Commands
-from autoscaler.cli.compare import compare
-from autoscaler.cli.demo import demo
-from autoscaler.cli.explain import explain
-from autoscaler.cli.learn import learn
-from autoscaler.cli.plan import plan
-from autoscaler.cli.record import record
-from autoscaler.cli.replay import replay
-from autoscaler.cli.reserve import reserve
-from autoscaler.cli.run import run
-from autoscaler.cli.schema import schema
-from autoscaler.cli.simulate import simulate
-from autoscaler.cli.status import status
-from autoscaler.cli.test import test
-from autoscaler.cli.tune import tune
-from autoscaler.cli.validate import validate
 from autoscaler.model.errors import AutoscalerError, ConfigurationError, Problem
 
 _UNREAD = 128 + signal.SIGPIPE
@@ -41,10 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps an Ant Media Server cluster the right size without cutting a live stream.",
 )
-for command in (
-    run, plan, validate, test, simulate, compare, tune, schema, status, explain, record, replay, learn, reserve, demo,
-):  # fmt: skip
-    app.command()(command)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the flag so

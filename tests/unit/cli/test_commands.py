@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
@@ -218,3 +219,11 @@ def test_a_recording_does_not_take_the_place_of_the_settings(
     monkeypatch.setenv("AUTOSCALER_CONFIG", str(file))
     assert cli("record", "--since", "1h", "-o", file) == said
     assert file.read_text() == "kept"
+
+
+def test_who_calls_a_command_loads_no_other() -> None:
+    """numpy and what draws pages would be tens of megabytes of a daemon that needs neither."""
+    loads = "import sys; from autoscaler.cli.calling import load; load('run'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
+    assert "autoscaler.cli.run" in done.stdout.split()
+    assert not {"numpy", "plotly", "jinja2", "uvicorn", "autoscaler.cli.simulate"} & {*done.stdout.split()}
