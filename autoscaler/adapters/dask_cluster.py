@@ -99,7 +99,7 @@ class _Cluster:
 
     def _looked(self, alone_since: float | None) -> float | None:
         """Return since when there are no workers, or None; raises ObservationError after too long."""
-        if self._client.scheduler_info()["workers"]:
+        if self._client.scheduler_info().get("workers"):  # of a scheduler that has just gone nothing is known
             return None
         now = time.monotonic()
         if alone_since is not None and now - alone_since > ALONE_S:

@@ -155,6 +155,22 @@ def test_a_cluster_of_no_use_is_said_in_a_line(dask: Dask, monkeypatch: pytest.M
         tuned(*NARROW, "--cluster", dask.address)
 
 
+def test_a_scheduler_that_has_just_gone_has_no_workers(dask: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its end and the moment in which the client hears of it nothing at all is known of it."""
+
+    def known(*_: object, **__: object) -> dict[str, object]:
+        return {"workers": {"w": {}}} if dask.scheduler.poll() is None else {}
+
+    dask.worker()
+    before_packing(monkeypatch, dask.scheduler.kill)
+    monkeypatch.setattr("distributed.Client.scheduler_info", known)
+    monkeypatch.setattr(dask_cluster, "_LOOK_S", 0.01)
+    with pytest.raises(
+        ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* (went away|has had no workers)"
+    ):
+        tuned(*NARROW, "--cluster", dask.address)
+
+
 def below(pid: int) -> list[int]:
     """Every living process below one."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
