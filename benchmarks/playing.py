@@ -56,7 +56,7 @@ def policy_of(nodes: int, least: int = 2) -> Policy:
 def main(nodes: int, hours: float, *, still: bool) -> dict[str, float]:
     """Play it once."""
     traffic = part(read_generator(trace_text(nodes, hours), "steady.yaml", _SEED), 0.0, None)
-    policy = policy_of(nodes, least=nodes + max(1, nodes // 20) if still else 2)
+    policy = policy_of(nodes, least=nodes + max(2, nodes // 8) if still else 2)
     stage = set_stage(policy, traffic, WorldSpec(), _SEED, STEP)
     began = time.process_time()
     played = play(stage, traffic, STEP, (lambda: Steered(nodes, "hold", ())) if still else None)
