@@ -15,7 +15,6 @@ from autoscaler.model.errors import Problem
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What all of them are, be it click's own or the one in the copy of click that newer releases of typer bring."""
 
-
 NAMES = (
     "run", "plan", "validate", "test", "simulate", "compare", "tune", "schema", "status", "explain", "record", "replay",
     "learn", "reserve", "demo",
@@ -26,7 +25,7 @@ NAMES = (
 class Commands(TyperGroup):
     """The commands, with no boxes drawn around errors: logs of CI and of systemd are read line by line.
 
-    Who calls one loads no other: a daemon does without the 40 MB that simulations and their pages take.
+    Who calls one loads no other: a daemon does without the 20 MB that simulations and their pages take.
     """
 
     def list_commands(self, ctx: object) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from typing import TypeVar
 
 from autoscaler.cycle.joined import Joined, Sources, unvouched
@@ -16,7 +15,7 @@ from autoscaler.decide.past import looked_at
 from autoscaler.decide.windows import smooth
 from autoscaler.model.booking import Booking
 from autoscaler.model.errors import ObservationError
-from autoscaler.model.layout import layout_of
+from autoscaler.model.layout import layout_of, lines_of
 from autoscaler.model.memory import Memory
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import (
@@ -44,7 +43,7 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     readings = [_read_proxy(stats, backends, policy, now) for stats in senses.proxies]
     proxies = tuple(reading for reading in readings if not isinstance(reading, Gap))
     deaf = [reading for reading in readings if isinstance(reading, Gap)]
-    lines = proxies[0].servers if len(proxies) == 1 else tuple(chain.from_iterable(one.servers for one in proxies))
+    lines = lines_of(proxies)
     hiding = tuple(proxy for proxy in proxies if not proxy.sees_old_workers)
     sources = Sources(now, heartbeats, streams, lines, layout_of(lines), hiding, deaf[0] if deaf else None)
     listed = () if isinstance(instances, Gap) else instances

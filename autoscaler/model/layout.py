@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from autoscaler.model.recent import KEPT
-from autoscaler.model.snapshot import Server, ServerStatus
+from autoscaler.model.snapshot import Proxy, Server, ServerStatus
 
 
 class Layout:
@@ -38,6 +38,11 @@ class Layout:
         return frozenset(
             ip for ip, at in self.of.items() if all(lines[position].status is ServerStatus.UP for position in at)
         )
+
+
+def lines_of(proxies: Sequence[Proxy]) -> Sequence[Server]:
+    """Return the servers of all balancers, one after the other."""
+    return proxies[0].servers if len(proxies) == 1 else tuple([line for proxy in proxies for line in proxy.servers])
 
 
 def places_up(lines: Sequence[Server]) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from autoscaler.decide.view import View
-from autoscaler.model.layout import Layout, layout_of
+from autoscaler.model.layout import Layout, layout_of, lines_of
 from autoscaler.model.recent import recent
 from autoscaler.model.snapshot import PARKING, Gap, Instance, InstanceState, Node, Server, ServerStatus
 
@@ -36,9 +36,7 @@ class SlotMap:
 
 def map_slots(view: View) -> SlotMap:
     """Sort the slots of the group's prefix. A slot is free only where it is free in every place."""
-    proxies = view.snapshot.proxies
-    lines = proxies[0].servers if len(proxies) == 1 else tuple([line for proxy in proxies for line in proxy.servers])
-    return _map(layout_of(lines), view.nodes.instances, view.policy.slots, view.places)
+    return _map(layout_of(lines_of(view.snapshot.proxies)), view.nodes.instances, view.policy.slots, view.places)
 
 
 @recent
