@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 
-from autoscaler.policy.lint.finding import Check, Finding, measured, voices
+from autoscaler.policy.lint.finding import Check, Finding, Voice, grows_at, measured, voices
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import Aggregate, Assumption, Signal
+from autoscaler.policy.signals import CAPACITY, Aggregate, Assumption, Signal
+
+_LOW, _HIGH = 1.0, 1e12
+"""A group's signal that says little, and one that says more than any threshold."""
 
 
 def min_zero(policy: Policy) -> Iterator[Finding]:
@@ -18,22 +22,30 @@ def min_zero(policy: Policy) -> Iterator[Finding]:
 
 def stuck_at_zero(policy: Policy) -> Iterator[Finding]:
     """Find viewers' groups that never leave zero: without nodes no node's signal has a value."""
-    blind = not any(_seen_at_zero(voice.signal, policy) for voice in voices(policy))
+    blind = not any(_wants_the_first(voice, policy) for voice in voices(policy))
     if policy.bounds.min == 0 and policy.role == "edge" and blind and not policy.headroom.nodes:
         message = "an empty group measures nothing, so no rule ever wants its first node"
         yield Finding(("bounds", "min"), message, "min: 2, headroom: {nodes: 1}, or a rule on mongodb.viewers")
 
 
-def _seen_at_zero(signal: Signal, policy: Policy) -> bool:
-    """Whether a signal may rise without nodes. An expression lacks what any of its signals lacks.
-
-    One that is no sum counts once for each node, which is never. `coalesce` is not looked into.
-    """
+def _wants_the_first(voice: Voice, policy: Policy) -> bool:
+    """Whether a rule may want a node where there is none. An expression that is no sum counts once for each: never."""
+    signal = voice.signal
     if signal.expr is None:
-        return not signal.per_node
-    needed = [each for _, each in measured(signal, policy)]
-    told = all(not each.per_node or isinstance(each.on_missing, Assumption) for each in needed)
-    return told and signal.aggregate == Aggregate.SUM and not all(each.per_node for each in needed)
+        return not signal.per_node and grows_at(voice) < inf
+    assumed = signal.on_missing.value if isinstance(signal.on_missing, Assumption) else None
+    found = [signal.expr.value(values) for values in _without_nodes(measured(signal, policy))]
+    told = [assumed if value is None else value for value in found]
+    least = grows_at(voice) if voice.rule.step else 0.0
+    return signal.aggregate == Aggregate.SUM and any(value is not None and value > least for value in told)
+
+
+def _without_nodes(needed: Sequence[tuple[str, Signal]]) -> Iterator[dict[str, float | None]]:
+    """Yield what an empty group may measure: the group's own signals all high, or one of them. Assumed of no nodes is 0."""
+    empty = {name: 0.0 if isinstance(signal.on_missing, Assumption) else None for name, signal in needed}
+    seen = [name for name, signal in needed if not signal.per_node]
+    for high in (seen, *([name] for name in seen)):
+        yield {CAPACITY: 0.0, **empty, **dict.fromkeys(seen, _LOW), **dict.fromkeys(high, _HIGH)}
 
 
 def no_redundancy(policy: Policy) -> Iterator[Finding]:

@@ -65,6 +65,14 @@ def may_shrink(voice: Voice) -> bool:
     return step is None or any(part.remove for part in step.steps)
 
 
+def grows_at(voice: Voice) -> float:
+    """Return from which value on the rule wants more nodes; infinity where it never does."""
+    if voice.rule.target_tracking:
+        return voice.rule.target_tracking.per_node
+    steps = voice.rule.step.steps if voice.rule.step else ()
+    return min((step.above for step in steps if step.above is not None), default=float("inf"))
+
+
 def schedules(policy: Policy) -> list[tuple[Path, Schedule]]:
     """Return the schedules, each with its place."""
     return [

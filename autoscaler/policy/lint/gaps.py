@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE
 from autoscaler.policy.expression import Expression
 from autoscaler.policy.lint.facts import HEARTBEAT, HEARTBEAT_SOURCES, LIVE_BYTES
-from autoscaler.policy.lint.finding import Check, Finding, Voice, forecasts, may_shrink, measured, sources, voices
+from autoscaler.policy.lint.finding import Check, Finding, forecasts, grows_at, may_shrink, measured, sources, voices
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Assumption, OnMissing
 from autoscaler.policy.units import format_duration
@@ -72,16 +72,9 @@ def assume_above_target(policy: Policy) -> Iterator[Finding]:
     """Find silence that is assumed to be overload: a source that fails then grows the group to its end."""
     for voice in voices(policy):
         assumed = voice.signal.on_missing
-        if isinstance(assumed, Assumption) and voice.signal.per_node and assumed.value > _grows_at(voice):
+        if isinstance(assumed, Assumption) and voice.signal.per_node and assumed.value > grows_at(voice):
             message = f"silent nodes count as {assumed.value:g}, which makes {voice.name} grow the group to its max"
             yield Finding(("signals", voice.name, "on_missing"), message, "a value below the target, or scale_out_only")
-
-
-def _grows_at(voice: Voice) -> float:
-    if voice.rule.target_tracking:
-        return voice.rule.target_tracking.per_node
-    steps = voice.rule.step.steps if voice.rule.step else ()
-    return min((step.above for step in steps if step.above is not None), default=float("inf"))
 
 
 def heartbeats_only(policy: Policy) -> Iterator[Finding]:
@@ -90,8 +83,11 @@ def heartbeats_only(policy: Policy) -> Iterator[Finding]:
     deaf = [
         voice
         for voice in rules
-        if voice.signal.on_missing in {OnMissing.HOLD, OnMissing.IGNORE}
-        and all(signal.source in HEARTBEAT_SOURCES for _, signal in sources(voice, policy))
+        if not isinstance(voice.signal.on_missing, Assumption)
+        and all(
+            signal.source in HEARTBEAT_SOURCES and signal.on_missing in {OnMissing.HOLD, OnMissing.IGNORE}
+            for _, signal in sources(voice, policy)
+        )
     ]
     if rules and len(deaf) == len(rules):
         message = "all rules look at heartbeats, which stop on overloaded nodes, and then take those nodes for idle"

@@ -51,13 +51,19 @@ def steps(*texts: str, beside: str = "") -> str:
 UP, DOWN = "{above: 60, for: 1m, add: 1}", "{below: 30, for: 5m, remove: 1}"
 
 
-def from_zero(expr: str, *, aggregate: str = "sum", sessions: str = "scale_out_only") -> str:
+def from_zero(
+    expr: str, *, aggregate: str = "sum", sessions: str = "scale_out_only", busy: str = "hold", rule: str = ""
+) -> str:
     """A group that may be empty, with a rule on an expression of viewers, whom the cluster counts, and sessions."""
     signals = SIGNALS.replace("10s, on_missing: scale_out_only", f"10s, on_missing: {sessions}")
-    computed = f'  busy: {{expr: "{expr}", aggregate: {aggregate}, on_missing: hold}}\n'
+    computed = f'  busy: {{expr: "{expr}", aggregate: {aggregate}, on_missing: {busy}}}\n'
     target = "target_per_node: 90" if aggregate == "sum" else "target: 90"
     viewers = signal("viewers", "mongodb.viewers", SUM, FILLED)
-    return f"bounds: {{min: 0, max: 12}}\n{signals}{viewers}{computed}{BOTH}{hold('busy', target)}"
+    return f"bounds: {{min: 0, max: 12}}\n{signals}{viewers}{computed}{BOTH}{rule or hold('busy', target)}"
+
+
+def add_above(threshold: int) -> str:
+    return f"  - step: {{signal: busy, steps: [{{above: {threshold}, for: 1m, add: 1}}]}}\n"
 
 
 def schedule(*texts: str) -> str:
@@ -226,6 +232,22 @@ UNWISE = [
     (from_zero("viewers + sessions"), "lint-stuck-at-zero"),
     (from_zero("viewers", aggregate="mean"), "lint-stuck-at-zero"),
     (from_zero("2 * sessions", sessions="assume(50)"), "lint-stuck-at-zero lint-unused-signal"),
+    (from_zero("coalesce(sessions, viewers)", sessions="assume(50)"), "lint-stuck-at-zero"),
+    (from_zero("viewers + sessions", busy="assume(0)"), "lint-stuck-at-zero"),
+    (from_zero("viewers + sessions", aggregate="mean", busy="assume(50)"), "lint-stuck-at-zero"),
+    (from_zero("viewers + sessions", busy="assume(50)", rule=add_above(50)), "lint-stuck-at-zero"),
+    (from_zero("min(viewers, 50)", rule=add_above(50)), "lint-stuck-at-zero"),
+    (from_zero("viewers / capacity"), "lint-stuck-at-zero"),
+    (
+        from_zero("viewers", rule=add_above(50)).replace("above: 50, for: 1m, add", "below: 5, for: 1m, remove"),
+        "lint-stuck-at-zero",
+    ),
+    (
+        CPU.replace("scale_out_only", "hold")
+        + '  twice: {expr: "cpu * 2", on_missing: scale_out_only}\nscale:\n'
+        + hold("twice", "target: 99"),
+        "lint-heartbeats-only",
+    ),
     ("headroom: {nodes: 13}\n", "lint-headroom-fills-group"),
     ("scale_in: {max: [{nodes: 1, per: 2m}]}\nbounds: {min: 2, max: 20}\nscale_out: {}\n", "lint-no-scale-out-limit"),
     ("flap_budget: {turns: 1, per: 1h}\n", "lint-flap-budget-of-one"),
@@ -302,6 +324,14 @@ WISE = [
     + hold("viewers", "target_per_node: 100"),
     from_zero("viewers + 10"),
     from_zero("viewers + sessions", sessions="assume(50)"),
+    from_zero("coalesce(sessions, viewers)"),
+    from_zero("viewers + sessions", busy="assume(50)"),
+    from_zero("viewers + sessions", busy="assume(50)", rule=add_above(49)),
+    from_zero("min(viewers, 50)", rule=add_above(49)),
+    CPU + '  twice: {expr: "cpu * 2"}\nscale:\n' + hold("twice", "target: 99"),
+    CPU.replace("scale_out_only", "hold")
+    + '  twice: {expr: "cpu * 2", on_missing: assume(99)}\nscale:\n'
+    + hold("twice", "target: 99"),
     "bounds: {min: 1, max: 12}\nheadroom: {nodes: 1}\n",
     BOTH.replace("110}", "110, tolerance: 50%}"),
     "scale_in: {max: [{nodes: 8, per: 10m}]}\n",

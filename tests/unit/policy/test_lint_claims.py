@@ -9,6 +9,8 @@ import pytest
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.memory import ScaleEvent
 from autoscaler.model.snapshot import Sample
+from autoscaler.policy.lint.bounds import stuck_at_zero
+from autoscaler.policy.lint.gaps import heartbeats_only
 from tests.support.fleet import CPU, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot
 
 HOLD = {"target_tracking": {"signal": "cpu", "target": 60}}
@@ -64,27 +66,50 @@ def test_an_empty_group_is_stuck_without_headroom() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expr", "aggregate", "sessions", "wanted"),
+    ("expr", "aggregate", "sessions", "busy", "wanted"),
     [
-        ("viewers", "sum", "hold", 9),
-        ("viewers", "mean", "hold", 0),
-        ("viewers + sessions", "sum", "hold", 0),
-        ("viewers + sessions", "sum", "assume(50)", 9),
-        ("2 * sessions", "sum", "assume(50)", 0),
+        ("viewers", "sum", "hold", "hold", 9),
+        ("viewers", "mean", "hold", "hold", 0),
+        ("viewers + sessions", "sum", "hold", "hold", 0),
+        ("viewers + sessions", "sum", "assume(50)", "hold", 9),
+        ("viewers + sessions", "sum", "hold", "assume(50)", 1),
+        ("viewers + sessions", "sum", "hold", "assume(0)", 0),
+        ("viewers + sessions", "mean", "hold", "assume(50)", 0),
+        ("2 * sessions", "sum", "assume(50)", "hold", 0),
+        ("coalesce(sessions, viewers)", "sum", "hold", "hold", 9),
+        ("coalesce(sessions, viewers)", "sum", "assume(50)", "hold", 0),
+        ("max(viewers, coalesce(sessions, 0))", "sum", "hold", "hold", 9),
+        ("viewers / capacity", "sum", "hold", "hold", 0),
     ],
 )
 def test_an_empty_group_is_stuck_with_an_expression_that_needs_nodes(
-    expr: str, aggregate: str, sessions: str, wanted: int
+    expr: str, aggregate: str, sessions: str, busy: str, wanted: int
 ) -> None:
+    """And the check says so of these and of no other."""
     signals = {
         "viewers": {"from": "mongodb.viewers", "aggregate": "sum"},
         "sessions": {**SESSIONS_SUM, "on_missing": sessions},
-        "busy": {"expr": expr, "aggregate": aggregate},
+        "busy": {"expr": expr, "aggregate": aggregate, "on_missing": busy},
     }
     rule = {"signal": "busy", "target_per_node" if aggregate == "sum" else "target": 100}
     rules = policy(bounds={"min": 0, "max": 9}, signals=signals, scale=[{"target_tracking": rule}])
     shot = snapshot(samples={"mongodb.viewers": {"*": Sample(2000.0, NOW)}})
     assert decide(shot, rules, seasoned())[0].desired == wanted
+    assert bool(list(stuck_at_zero(rules))) == (wanted == 0)
+
+
+@pytest.mark.parametrize(
+    ("silent", "busy", "wanted"),
+    [("hold", "hold", 4), ("hold", "scale_out_only", 4), ("scale_out_only", "hold", 6), ("hold", "assume(90)", 6)],
+)
+def test_an_expression_of_heartbeats_is_as_deaf_as_its_signals(silent: str, busy: str, wanted: int) -> None:
+    """And the check says so of these and of no other."""
+    rules: dict[str, Any] = {
+        "signals": {"cpu": {"from": CPU, "on_missing": silent}, "busy": {"expr": "cpu", "on_missing": busy}},
+        "scale": [{"target_tracking": {"signal": "busy", "target": 60}}],
+    }
+    assert desired([90, None, 90, None], [0] * 4, **rules) == wanted
+    assert bool(list(heartbeats_only(policy(**rules)))) == (wanted == 4)
 
 
 @pytest.mark.parametrize(("turns", "wanted"), [(1, 4), (2, 1)])
