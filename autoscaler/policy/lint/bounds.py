@@ -41,7 +41,7 @@ def _wants_the_first(voice: Voice, policy: Policy) -> bool:
 
 
 def _without_nodes(needed: Sequence[tuple[str, Signal]]) -> Iterator[dict[str, float | None]]:
-    """Yield what an empty group may measure: the group's own signals all high, or one of them. Assumed of no nodes is 0."""
+    """Yield what an empty group may measure: its own signals all high, or one of them. Of no nodes 0 is assumed."""
     empty = {name: 0.0 if isinstance(signal.on_missing, Assumption) else None for name, signal in needed}
     seen = [name for name, signal in needed if not signal.per_node]
     for high in (seen, *([name] for name in seen)):
