@@ -19,7 +19,6 @@ _WORDS = {
     "literal_error": "is not {expected}",
     "enum": "is not {expected}",
     "path_type": "is no path",
-    "finite_number": "is no finite number",
     "greater_than": "is not above {gt}",
     "greater_than_equal": "is below {ge}",
     "less_than": "is not below {lt}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -58,7 +59,7 @@ def format_percent(value: float) -> str:
 
 def parse_percent(value: object) -> float:
     """Read `10%` as 10.0. A bare number is refused: 0.1 and 10 are both somebody's ten percent."""
-    if isinstance(value, float):
+    if isinstance(value, float) and isfinite(value):
         return value
     match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if match is None or float(match[1]) > _LARGEST_PERCENT:
@@ -67,9 +68,11 @@ def parse_percent(value: object) -> float:
 
 
 def _number(value: object) -> object:
-    """Let numbers through and nothing that only looks like one: `"60"` and `true` are mistakes."""
+    """Let numbers through and nothing that only looks like one: `"60"`, `true`, `.nan` and `.inf` are mistakes."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("number", "is not a number")
+    if not isfinite(value):  # by its limits `.nan` would be too high
+        raise PydanticCustomError("finite_number", "is no finite number; write it in digits, such as 2.5")
     return value
 
 
@@ -96,5 +99,5 @@ Percent = Annotated[
     BeforeValidator(parse_percent, json_schema_input_type=Share),
     PlainSerializer(format_percent, return_type=str),
 ]
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(_number)]
 FromList = BeforeValidator(_as_tuple)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -20,6 +21,8 @@ from autoscaler.simulate.tune.trial import OBJECTIVES, USUAL_LIMITS, USUAL_OBJEC
 def _range(value: object) -> object:
     """Let texts through, and lists of texts and numbers as the choices that they are."""
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        if any(isinstance(item, float) and not isfinite(item) for item in value):
+            raise PydanticCustomError("vary", "has a choice that is no finite number; write it in digits")
         return ",".join(str(item).lower() if isinstance(item, bool) else str(item) for item in value)
     if isinstance(value, str):
         return value

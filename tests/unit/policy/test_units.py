@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_a_percentage_has_its_sign() -> None:
     assert parse_percent(12.5) == 12.5
 
 
-@pytest.mark.parametrize("bad", ["10", 10, "-1%", "%", "9" * 400 + "%", None])
+@pytest.mark.parametrize("bad", ["10", 10, "-1%", "%", "9" * 400 + "%", None, nan, inf])
 def test_a_bare_number_is_no_percentage(bad: object) -> None:
     with pytest.raises(PydanticCustomError):
         parse_percent(bad)

@@ -217,7 +217,7 @@ def test_what_a_trace_says_of_itself() -> None:
         ("Europe/Istanbul", "Mars/Base", "3:1: timezone"),
         ("base: 100", "base: many", "6:3: number"),
         ("base: 100", "base: -1", "6:3: greater-than-equal"),
-        ("base: 100", "base: .inf", "6:3: less-than-equal"),
+        ("base: 100", "base: .nan", "6:3: finite-number viewers.base: is no finite number; write it in digits"),
         ("base: 100", "base: 1\n  bass: 1", "7:3: unknown-key unknown key 'bass' (did you mean 'base'?)"),
         ("base: 100", "base: 1000000\n  drift: 1\n  daily: {floor: 10}", "5:1: too-many"),
         ("base: 100", "base: 1\n  stay: {median: 0s}", "7:10: lasting"),

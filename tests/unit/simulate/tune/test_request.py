@@ -74,6 +74,7 @@ limits: ["flaps <= 4"]
     [
         ("version: 1\nvary: {bounds.min: 3}\n", "search.yaml:2:8: vary vary.bounds.min: is neither a range"),
         ("version: 1\nvary: {a: [[1]]}\n", "is neither a range, 90..150, nor a list of choices"),
+        ("version: 1\nvary: {a: [1, .inf]}\n", "search.yaml:2:8: vary vary.a: has a choice that is no finite"),
         ("version: 1\nvary: {}\n", "vary: is empty"),
         ("version: 1\nvaried: {a: 1..2}\n", "did you mean 'vary'?"),
     ],
