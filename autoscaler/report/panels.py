@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autoscaler.report.moments import Moments
 from autoscaler.report.scales import Mark, in_words, value_marks
-from autoscaler.report.shapes import area, bars, stems, steps, stretches
+from autoscaler.report.shapes import area, bars, stems, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def _nodes(moments: Moments) -> Panel:
         title="Nodes by phase, and decisions",
         note=f"Stacked. Triangles above are decisions ({turns:,}): \u25b2 more nodes, \u25bc fewer. Point at one "
         "or tap it for its reasons; the table below has them all.",
-        told=f"Nodes in service: {_range(serving)}. Draining: {_range(draining)}. Coming: {_range(coming)}. "
-        f"Desired: {_range(desired)}.",
+        told=f"Nodes in service: {_range(serving)}. Draining: {_range(moments.most('draining'))}. "
+        f"Coming: {_range(coming)}. Desired: {_range(desired)}.",
         unit="nodes",
         series=stacked,
         left=left,
@@ -90,19 +90,18 @@ def _nodes(moments: Moments) -> Panel:
 
 
 def _drains(moments: Moments) -> Panel:
-    draining = moments.values("draining")
+    draining = moments.most("draining")
     rows = max(draining, default=0)
     if not rows:
         return Panel("drains", "Drains", "", "No node was drained.", "nodes")
-    seconds = [round(edge) for edge in moments.edges_s]
-    times = list(stretches(seconds, (value > 0 for value in draining)))
-    longest = in_words(max(end - begin for begin, end in times))
-    often = "In one stretch" if len(times) == 1 else f"In {len(times):,} stretches"
+    often = "In one stretch" if moments.drains == 1 else f"In {moments.drains:,} stretches"
+    longest = in_words(moments.longest_drain_s)
     told = f"{often} of time a node drained, at most {rows:,} at once; the longest took {longest}."
+    least = f" No bar is shorter than {in_words(moments.each_s)}." if moments.merged > 1 else ""
     return Panel(
         key="drains",
         title="Drains",
-        note=f"A bar for as long as a node drains, one more row for each that drains at the same time. {told}",
+        note=f"A bar for as long as a node drains, one more row for each that drains at the same time.{least} {told}",
         told=told,
         unit="nodes draining",
         series=[Series("draining", "bars", "draining", bars(moments.edges, draining, rows))],
@@ -112,7 +111,7 @@ def _drains(moments: Moments) -> Panel:
 
 
 def _rejected(moments: Moments) -> Panel:
-    rejected, cut = moments.values("rejected"), moments.values("cut")
+    rejected, cut = moments.most("rejected"), moments.most("cut")
     if not any(rejected) and not any(cut):
         return Panel("rejected", "Rejected sessions", "", "No session was rejected, and none was cut.", "sessions")
     top, left = value_marks(max([*rejected, *cut]))
@@ -120,12 +119,12 @@ def _rejected(moments: Moments) -> Panel:
         ("rejected", "rejected: for the first time", rejected),
         ("cut", "cut: its node was ended", cut),
     ]
-    each = in_words(moments.step_s * moments.merged)
-    told = f"{sum(rejected):,} sessions were rejected and {sum(cut):,} were cut."
+    worst = f" A bar is the worst of the cycles within {in_words(moments.each_s)}." if moments.merged > 1 else ""
+    told = f"{sum(moments.values('rejected')):,} sessions were rejected and {sum(moments.values('cut')):,} were cut."
     return Panel(
         key="rejected",
         title="Rejected sessions",
-        note=f"Sessions in each {each}. {told}",
+        note=f"Sessions in a cycle of {in_words(moments.step_s)}.{worst} {told}",
         told=told,
         unit="sessions",
         series=[

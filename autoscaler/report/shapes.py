@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 WIDE, HIGH = 100_000, 1_000
+_LEAST = 40
+"""Of HIGH: one among thousands is still to be seen."""
 
 
 def steps(edges: Sequence[int], values: Sequence[int], top: int) -> str:
@@ -28,9 +30,9 @@ def area(edges: Sequence[int], values: Sequence[int], top: int) -> str:
 
 
 def stems(edges: Sequence[int], values: Sequence[int], top: int) -> str:
-    """Draw a bar for each value above 0, from its edge to the next one."""
+    """Draw a bar for each value above 0, from its edge to the next one, high enough to be seen."""
     return "".join(
-        f"M{left} {HIGH}V{_y(value, top)}H{right}V{HIGH}Z"
+        f"M{left} {HIGH}V{min(_y(value, top), HIGH - _LEAST)}H{right}V{HIGH}Z"
         for left, right, value in zip(edges, edges[1:], values, strict=False)
         if value
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from autoscaler.model.quick import quick
 
@@ -46,32 +47,67 @@ class Turn:
     reasons: tuple[tuple[str, str], ...]
 
 
+class Peak(NamedTuple):
+    """The most that drained, were rejected or were cut in one cycle of a point."""
+
+    draining: int
+    rejected: int
+    cut: int
+
+
+@dataclass(slots=True)
+class Drains:
+    """How often some node drained, and for how many cycles at the longest."""
+
+    count: int = 0
+    longest: int = 0
+    _now: int = 0
+
+    def add(self, draining: int) -> None:
+        """Take one more cycle."""
+        self._now = self._now + 1 if draining else 0
+        self.count += self._now == 1
+        self.longest = max(self.longest, self._now)
+
+
 @dataclass(slots=True)
 class Timeline:
-    """Ticks as they come. Beyond a bound neighbours are merged, so that a month takes no more room than a day.
+    """Ticks as they come. Beyond a bound they are merged, `each` to a point: a month takes no more room than a day.
 
     A merged point has the most people of its ticks, all their rejections, and the phases of the tick with the most
-    nodes: each phase's own maximum would add up to nodes that never were.
+    nodes: each phase's own maximum would add up to nodes that never were. What of a few cycles would be lost by that is
+    in `peaks`, one for each point, and in `drains`.
     """
 
     points: list[Tick] = field(default_factory=list)
+    peaks: list[Peak] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    drains: Drains = field(default_factory=Drains)
     count: int = 0
+    each: int = 1
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    _each: int = 1
     _open: list[Tick] = field(default_factory=list)
 
     def add(self, tick: Tick) -> None:
         """Take one more tick."""
         self.count += 1
         self._digest.update(tick.line().encode())
+        self.drains.add(tick.draining)
         self._open.append(tick)
-        if len(self._open) == self._each:
+        if len(self._open) == self.each:
             self.points.append(_merged(self._open))
+            self.peaks.append(_peak(self._open))
             self._open = []
         if len(self.points) == _MOST_POINTS:
-            pairs = zip(self.points[::2], self.points[1::2], strict=True)
-            self.points, self._each = [_merged(pair) for pair in pairs], 2 * self._each
+            self.points = [_merged(pair) for pair in zip(self.points[::2], self.points[1::2], strict=True)]
+            self.peaks = [_peak(pair) for pair in zip(self.peaks[::2], self.peaks[1::2], strict=True)]
+            self.each *= 2
+
+    def whole(self) -> tuple[Sequence[Tick], Sequence[Peak]]:
+        """Return all points and their peaks; the last ticks, which still wait to be merged, are one more."""
+        if not self._open:
+            return self.points, self.peaks
+        return [*self.points, _merged(self._open)], [*self.peaks, _peak(self._open)]
 
     @property
     def digest(self) -> str:
@@ -93,4 +129,10 @@ def _merged(ticks: Sequence[Tick]) -> Tick:
         draining=fullest.draining,
         coming=fullest.coming,
         desired=max(tick.desired for tick in ticks),
+    )
+
+
+def _peak(parts: Sequence[Tick | Peak]) -> Peak:
+    return Peak(
+        max(part.draining for part in parts), max(part.rejected for part in parts), max(part.cut for part in parts)
     )

@@ -12,7 +12,7 @@ from autoscaler.cli.app import app
 from autoscaler.report.page import render
 from autoscaler.simulate.run import Played
 from tests.support.browser import Browser, Scheme
-from tests.support.played import WANTED, evening, measured
+from tests.support.played import WANTED, evening, measured, played, tick
 from tests.support.policy_text import QUIET
 
 PHONE, DESK = (375, 812), (1280, 900)
@@ -107,6 +107,35 @@ def test_pointing_anywhere_tells_what_was_there(browser: Browser, page: Path, ru
     point = run.timeline.points[len(run.timeline.points) // 2]
     assert f"viewers\n{point.viewers:,}\n" in told
     assert f"in service\n{point.serving}\n" in told
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_what_lasted_for_a_cycle_of_a_month_is_to_be_seen_and_told(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A drain beside a fuller moment, and one session that was cut in a month in which 5,000 were rejected at once."""
+    month = 30 * 8640
+    ticks = [tick(number * 10.0, viewers=100) for number in range(month)]
+    at = {"draining": month // 4, "cut": month // 2}
+    ticks[at["draining"]] = tick(at["draining"] * 10.0, viewers=100, draining=1)
+    ticks[at["draining"] + 1] = tick(at["draining"] * 10.0 + 10, viewers=100, serving=9)
+    ticks[at["cut"]] = tick(at["cut"] * 10.0, viewers=100, cut=1)
+    ticks[9] = tick(90.0, viewers=100, rejected=5000)
+    run = played(ticks)
+    file = tmp_path / "month.html"
+    file.write_text(render(run, measured(run), QUIET))
+    browser.window(*size)
+    browser.open(file)
+    for panel, key, text in (("drains", "draining", "draining\n1\n"), ("rejected", "cut", "cut\n1\n")):
+        left, top, width, height = browser.box(f"#{panel} .canvas")
+        x = left + width * at[key] / month
+        painted = (
+            f"[-1, -.5, 0, .5, 1].flatMap(dx => [...Array({int(height)}).keys()].filter(y => "
+            f"document.elementFromPoint({x} + dx, {top} + y)?.matches('path.bars.{key}'))).length"
+        )
+        assert browser.js(painted) >= 3
+        browser.mouse("Moved", x, top + height / 2)
+        assert text in f"{browser.js(TIP)}\n"
 
 
 def test_a_finger_is_told_at_the_foot_of_the_screen_until_it_has_read(browser: Browser, page: Path) -> None:

@@ -13,7 +13,7 @@
     ["viewers", "viewers"], ["publishers", "publishers"], ["rejected", "rejected"], ["cut", "cut"],
     ["serving", "in service"], ["draining", "draining"], ["coming", "coming"], ["desired", "desired"],
   ];
-  const ALWAYS = ["serving", "desired"];
+  const ALWAYS = ["serving", "desired"], BRIEF = ["rejected", "cut", "draining"];
   const view = { from: 0, zoom: 1 };
   let at = 0;
   let turn = -1;
@@ -68,10 +68,12 @@
     if (others) box.append(make("p", "soft", `and ${others} more here: zoom in`));
     return box;
   };
-  const numbers = (point) => {
+  const numbers = (seconds) => {
     const list = make("dl");
+    const reach = length / view.zoom / widthOf(plots[0]);  // a pixel: what is brief is drawn no narrower
     for (const [key, label] of LABELS) {
-      const value = columns[key][point];
+      const near = BRIEF.includes(key) ? reach : 0;
+      const value = Math.max(...columns[key].slice(before(seconds - near), before(seconds + near) + 1));
       const ever = columns[key].length && (ALWAYS.includes(key) || columns[key].some(Boolean));
       if (ever) list.append(make("i", `swatch ${key}`), make("dt", "", label), make("dd", "", value.toLocaleString("en")));
     }
@@ -86,7 +88,7 @@
     document.querySelectorAll(".cursor").forEach((cursor) => { cursor.hidden = false; });
     marks.forEach((mark, number) => mark.classList.toggle("on", number === turn));
     const body = make("div", "body");
-    body.append(make("p", "moment", inWords(turn < 0 ? edges[before(at)] : at)), numbers(before(at)));
+    body.append(make("p", "moment", inWords(turn < 0 ? edges[before(at)] : at)), numbers(at));
     if (turn >= 0) body.append(decision(turn, found.length - 1));
     tip.querySelector(".body").replaceWith(body);
     const sheet = byFinger || innerWidth <= NARROW_PX;

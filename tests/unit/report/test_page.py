@@ -155,6 +155,27 @@ def test_a_point_of_several_cycles_begins_with_its_first() -> None:
     assert (single.merged, list(single.edges_s)) == (1, [0, 10, 20, 30])
 
 
+def test_what_lasts_for_a_cycle_of_a_month_is_drawn_and_told_as_it_was() -> None:
+    """One cycle of drain and one of rejections, each beside a fuller moment that is merged with it."""
+    ticks = [tick(number * 10.0) for number in range(30 * 8640)]
+    for number, changes in {
+        100_000: {"draining": 1}, 100_001: {"serving": 9}, 200_000: {"rejected": 40}, 200_001: {"rejected": 1},
+        259_199: {"cut": 2},
+    }.items():  # fmt: skip
+        ticks[number] = tick(number * 10.0, **changes)
+    panels_ = drawn(played(ticks))
+    assert panels_["drains"].told == "In one stretch of time a node drained, at most 1 at once; the longest took 10 s."
+    assert "No bar is shorter than 10 min 40 s." in panels_["drains"].note
+    assert panels_["drains"].series[0].path.count("Z") == 1
+    assert panels_["rejected"].told == "41 sessions were rejected and 2 were cut."
+    assert panels_["rejected"].note.startswith(
+        "Sessions in a cycle of 10 s. A bar is the worst of the cycles within 10 min 40 s."
+    )
+    assert panels_["rejected"].left[-1].label == "40"
+    assert [series.path.count("Z") for series in panels_["rejected"].series] == [1, 1]
+    assert "Draining: 0 to 1." in panels_["nodes"].told
+
+
 def test_of_very_many_decisions_the_first_are_shown_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "MOST_TURNS", 3)
     turns = [Turn(number * 10.0, number % 2, (number + 1) % 2, ()) for number in range(5)]

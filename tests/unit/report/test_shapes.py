@@ -23,6 +23,10 @@ def test_only_what_happened_has_a_stem() -> None:
     assert stems(EDGES, (0, 3, 0), top=3) == "M100 1000V0H200V1000Z"
 
 
+def test_one_among_thousands_is_high_enough_to_be_seen() -> None:
+    assert stems(EDGES, (9000, 1, 0), top=10_000) == "M0 1000V100H100V1000ZM100 1000V960H200V1000Z"
+
+
 def test_each_more_at_the_same_time_has_a_row_of_its_own() -> None:
     assert bars(EDGES, (1, 2, 1), rows=2) == "M0 600H300V900H0ZM100 100H200V400H100Z"
 
