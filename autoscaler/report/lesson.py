@@ -113,8 +113,6 @@ def notes(told: Told) -> Iterator[str]:
         yield f"{lesson.repeated} cycles more are in two recordings: they count once"
     if lesson.left_out:
         yield "left out: " + ", ".join(f"{count} {reason}" for reason, count in lesson.left_out.items())
-    if lesson.presumed:
-        yield f"publishers could not be read in {lesson.presumed} of the readings: these are of edges, which have none"
     yield _growth(lesson.growth)
     for name, finding in findings(told):
         yield f"{finding.code}: {name}{finding.message}"

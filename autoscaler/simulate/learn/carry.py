@@ -55,7 +55,8 @@ def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
     kept = minutes[~_outliers(minutes)]
     studies = _studies(kept, limits)
     carried = {who: _carried(who, studies) for who in (0, 1) if studies[0].people[:, who].max() >= _ANYBODY}
-    findings = (*_doubts(studies, carried), *_unsure(studies, carried), *_full(minutes, limits))
+    memory = float((~np.isnan(kept[:, MEMORY])).mean())
+    findings = (*_memory(memory), *_doubts(studies, carried), *_unsure(studies, carried), *_full(minutes, limits))
     doubted = any(finding.blocks for finding in findings)
     viewers, publishers = (
         None if doubted or WHO[who] in {finding.who for finding in findings} else carried.get(who) for who in (0, 1)
@@ -135,10 +136,19 @@ def _inverse(share: float) -> float:
     return 0.0 if share >= FULL else 1 / max(share, 1 / FULL)
 
 
+def _memory(told: float) -> Iterator[Finding]:
+    """Yield what follows from the share of minutes in which memory was `told`. AMS off Linux tells and minds none."""
+    if not told:
+        yield Finding("memory-unknown", "heartbeats tell no memory: only the limit of the CPU is minded")
+    elif told < _SHARE_WITH_MEMORY:
+        message = (
+            f"memory is known in {told:.0%} of the minutes, and may be full first: {_SHARE_WITH_MEMORY:.0%} are needed"
+        )
+        yield Finding("memory-gaps", message, blocks=True)
+
+
 def _doubts(studies: Sequence[Study], carried: Mapping[int, Carried]) -> Iterator[Finding]:
     """Yield what keeps every capacity from being known, or is to be known about all of them."""
-    if len(studies) == 1:
-        yield Finding("memory-unknown", "heartbeats tell no memory: only the limit of the CPU is minded")
     if not carried:
         yield Finding("nobody", "nobody was ever on these nodes", blocks=True)
         return

@@ -12,7 +12,6 @@ from autoscaler.simulate.learn.carry import learn
 from autoscaler.simulate.learn.learnt import Finding, Learnt, Limits
 from autoscaler.simulate.learn.readings import NOT_AT_WORK, Count, LeftOut
 from autoscaler.simulate.learn.recorded import Boot, Recorded
-from autoscaler.simulate.spec import WorldSpec
 
 FEWEST_BOOTS = 5
 
@@ -43,10 +42,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """All that is learnt of one group. `readings` were used, `left_out` were not; both count nodes in cycles.
-
-    `presumed` of the readings are of edges whose publishers could not be read, and are taken for none.
-    """
+    """All that is learnt of one group. `readings` were used, `left_out` were not; both count nodes in cycles."""
 
     group: str
     limits: Limits
@@ -60,7 +56,6 @@ class Lesson:
     boots: Boots | None
     growth: Growth
     findings: tuple[Finding, ...]
-    presumed: int = 0
 
     def type(self, name: str) -> Learnt | None:
         """Return what was learnt of a type, if it was seen."""
@@ -71,20 +66,20 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     """Draw the conclusions from all that was recorded of a group. Types are never thrown together."""
     types = tuple(learn(kind, minutes, limits) for kind, minutes in recorded.minutes().items())
     boots = _boots(recorded.boots())
-    slow_s = boots.serving_p95_s if boots else WorldSpec().boot.p95.total_seconds()
+    slow_s = boots.serving_p95_s if boots else recorded.longest_join.total_seconds()
     within = timedelta(seconds=slow_s) + recorded.step()
     left_out = {reason.value: recorded.left_out[reason] for reason in LeftOut if recorded.left_out[reason]}
     findings = []
     if not types:
         findings.append(Finding("no-readings", _why_none(recorded), blocks=True))
     if not boots:
-        message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
+        message = f"fewer than {FEWEST_BOOTS} boots were seen whole: join.timeout, {slow_s:g} s, is taken for one"
         findings.append(Finding("boots-unknown", message))
     viewers, publishers = recorded.rise(within)
     growth = Growth(within.total_seconds(), viewers.most, publishers.most, viewers.known, publishers.known)
     return Lesson(
         recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
-        types, recorded.vcpus, boots, growth, tuple(findings), recorded.presumed,
+        types, recorded.vcpus, boots, growth, tuple(findings),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """What recorded cycles say of nodes at work: who was on a node, and what that took of it.
 
-What is missing is missing and never a zero, but for the publishers of an edge (`presumed_on`): a node without a fresh
-heartbeat, or whose people are not known, is no reading, and neither is one that boots, warms up or leaves, for its load
-is not that of its people alone. How many were left out, and why, is counted.
+What is missing is missing and never a zero, not even the publishers of an edge: a node without a fresh heartbeat, or
+whose people are not known, is no reading, and neither is one that boots, warms up or leaves, for its load is not that
+of its people alone. How many were left out, and why, is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Phase
 from autoscaler.model.report import CycleReport
-from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE, FleetSnapshot, Gap, Heartbeat, InstanceState, Node
+from autoscaler.model.snapshot import HEARTBEAT_MAX_AGE, FleetSnapshot, Heartbeat, InstanceState, Node
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import Aggregate, Signal
 
@@ -48,10 +48,7 @@ NOT_AT_WORK = {LeftOut.NOT_IN_SERVICE, LeftOut.LEAVING, LeftOut.WARM_UP}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One node in one cycle. CPU and memory are 0-100; memory is None where the heartbeat has none.
-
-    `presumed`: nobody knows its publishers, and as an edge it has none.
-    """
+    """One node in one cycle. CPU and memory are 0-100; memory is None where the heartbeat has none."""
 
     node: str
     instance_type: str
@@ -60,7 +57,6 @@ class Reading:
     publishers: float
     cpu: float
     memory: float | None
-    presumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +124,11 @@ class Reader:
         if self._heard.get(node.instance_id) == beat.at:
             return LeftOut.REPEATED
         self._heard[node.instance_id] = beat.at
-        viewers, publishers = viewers_on(node, report.snapshot, self.count), presumed_on(node, policy)
+        viewers, publishers = viewers_on(node, report.snapshot, self.count), publishers_on(node)
         if viewers is None or publishers is None:
             return LeftOut.NO_VIEWERS if viewers is None else LeftOut.NO_PUBLISHERS
         kind, at, cpu = node.instance.instance_type, report.snapshot.taken_at, beat.cpu_percent or 0.0
-        presumed = isinstance(node.publishers, Gap)
-        return Reading(node.instance_id, kind, at, viewers, publishers, cpu, beat.memory_percent, presumed)
+        return Reading(node.instance_id, kind, at, viewers, publishers, cpu, beat.memory_percent)
 
 
 def _beat(node: Node, now: datetime) -> Heartbeat | LeftOut:
@@ -169,15 +164,6 @@ def publishers_on(node: Node) -> float | None:
     """Return a node's publishers; None where they are not known."""
     count = node.publishers
     return float(count) if isinstance(count, int) and believable(count) else None
-
-
-def presumed_on(node: Node, policy: Policy) -> float | None:
-    """Return a node's publishers as `publishers_on` does, and none where those of an edge cannot be read.
-
-    An edge is for viewers. Were there a publisher after all, what it takes would be taken for viewers', so a node is
-    said to carry too few of them and never too many.
-    """
-    return 0.0 if policy.role == "edge" and isinstance(node.publishers, Gap) else publishers_on(node)
 
 
 def viewers_on(node: Node, snapshot: FleetSnapshot, count: Count) -> float | None:

@@ -91,7 +91,7 @@ class Recorded:
         self.cycles = 0
         self.repeated = 0
         self.readings = 0
-        self.presumed = 0
+        self.longest_join = timedelta(0)
         self.left_out: Counter[LeftOut] = Counter()
         self.vcpus: dict[str, int] = {}
         self._reader = Reader(count)
@@ -110,13 +110,13 @@ class Recorded:
             return
         self._seen.add(report.snapshot.taken_at)
         self.cycles += 1
+        self.longest_join = max(self.longest_join, policy.join.timeout)
         self.vcpus.update({kind: many for kind, many in report.snapshot.vcpus.items() if many > 0 and believable(many)})
         for found in self._reader.read(report, policy):
             if isinstance(found, LeftOut):
                 self.left_out[found] += 1
             else:
                 self.readings += 1
-                self.presumed += found.presumed
                 self._take(found)
         for node in report.snapshot.nodes:
             self._watch(node, report)

@@ -170,11 +170,23 @@ def test_of_people_who_take_nothing_no_number_is_told() -> None:
 
 def test_without_memory_only_the_cpu_is_minded() -> None:
     table = minutes(Truth(memory=0.3), 10)
-    table[: len(table) // 2, MEMORY] = np.nan
+    table[:, [MEMORY, MEMORY_MOST]] = np.nan
     found = learn("t", table, Limits())
     assert (codes(found), found.memory) == ([("memory-unknown", False)], None)
     assert found.viewers
     assert found.viewers.by == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("known", "told"), [(0.95, []), (0.85, [("memory-gaps", True)]), (0.01, [("memory-gaps", True)])]
+)
+def test_memory_that_is_known_in_part_is_not_left_aside(known: float, told: list[tuple[str, bool]]) -> None:
+    """It is full first here, and nobody would know."""
+    table = minutes(Truth(memory=0.4), 2)
+    table[int(known * len(table)) :, [MEMORY, MEMORY_MOST]] = np.nan
+    found = learn("t", table, Limits())
+    assert [code for code in codes(found) if code != ("at-limit", False)] == told
+    assert (found.viewers and found.viewers.by) == (None if told else "memory")
 
 
 def test_nodes_that_must_have_refused_are_told() -> None:

@@ -16,7 +16,6 @@ from autoscaler.model.plan import Plan
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Heartbeat, InstanceState, Node, Sample
 from autoscaler.policy.schema import Policy
-from autoscaler.report.lesson import Told, text
 from autoscaler.simulate.learn.learnt import Finding, Limits
 from autoscaler.simulate.learn.lesson import conclude
 from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, count_of, counted_by, viewers_key
@@ -47,21 +46,15 @@ def test_a_node_at_work_is_a_reading() -> None:
     assert found == Reading("i-1", "c5.xlarge", NOW, 90.0, 2.0, 40.0, 50.0)
 
 
-def test_an_edge_has_no_publishers_where_they_cannot_be_read() -> None:
+@pytest.mark.parametrize("role", ["edge", "both"])
+def test_publishers_that_cannot_be_read_are_not_none(role: str) -> None:
+    """Not even an edge's: where they come when viewers go, what is said of viewers would be too many."""
     report = cycle(node(1, publishers=GAP, **BUSY), node(2, **BUSY), sessions={1: 90, 2: 80})
-    blind, seeing = read(report, rules=policy(role="edge"))
-    assert blind == Reading("i-1", "c5.xlarge", NOW, 90.0, 0.0, 40.0, 50.0, presumed=True)
+    blind, seeing = read(report, rules=policy(role=role))
+    assert blind is LeftOut.NO_PUBLISHERS
     assert isinstance(seeing, Reading)
-    assert not seeing.presumed
-    assert read(report, rules=policy(role="both"))[0] is LeftOut.NO_PUBLISHERS
-    assert read(report, counted_by(SESSIONS, policy(role="both")))[0] is LeftOut.NO_VIEWERS  # nothing to take off them
-    recorded = Recorded("edge", COUNT)
-    recorded.add(report, policy(role="edge"))
-    lesson = conclude(recorded, Limits())
-    assert (lesson.readings, lesson.presumed) == (2, 1)
-    assert "publishers could not be read in 1 of the readings: these are of edges, which have none" in text(
-        Told(lesson)
-    )
+    rules = policy(role="both")
+    assert read(report, counted_by(SESSIONS, rules), rules)[0] is LeftOut.NO_VIEWERS  # nothing to take off them
 
 
 @pytest.mark.parametrize(
