@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from stat import S_IMODE, S_ISDIR, S_ISREG
 from typing import IO, Any
 
@@ -52,7 +53,8 @@ def _dump(value: object) -> str:
 def new_file(path: Path) -> Iterator[Callable[[str], object]]:
     """Give what appends text to a new file. The file takes its name when it is whole; an unfinished one is removed.
 
-    A link is written through, and what is replaced hands its mode on.
+    Until then it is hidden beside that name, under one of its own that nobody else has: what is called nearly alike is
+    somebody's. A link is written through, and what is replaced hands its mode on.
 
     Raises:
         ConfigurationError: `unwritable`, and what was there before is as it was.
@@ -60,10 +62,9 @@ def new_file(path: Path) -> Iterator[Callable[[str], object]]:
     try:
         mode = _replaceable(path)
         target = path.resolve()
-        part = target.with_name(f"{target.name}.part")
-        file = _open(part, "w", compressed=path.suffix == ".xz")
+        part = target.with_name(f".autoscaler-{token_hex(8)}.part")
         try:
-            with file:
+            with _open(part, "x", compressed=path.suffix == ".xz") as file:
                 if mode is not None:
                     part.chmod(mode)
                 yield lambda text: file.write(text.encode())
@@ -133,7 +134,7 @@ def read_journal(path: Path) -> Iterator[Line]:
 def _open(path: Path, mode: str, *, compressed: bool) -> IO[Any]:
     if not compressed:
         return path.open(f"{mode}b")
-    return lzma.open(path, f"{mode}b", preset=_PRESET if mode == "w" else None)
+    return lzma.open(path, f"{mode}b", preset=_PRESET if mode == "x" else None)
 
 
 def _check_header(file: str, text: bytes) -> None:

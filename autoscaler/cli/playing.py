@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -22,7 +22,7 @@ from autoscaler.simulate.excerpt import part
 from autoscaler.simulate.spec import WorldSpec
 from autoscaler.simulate.traffic.load import CSV, load_traffic
 
-_TERMINATED = 128 + signal.SIGTERM
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 WorldFile = Annotated[Path | None, typer.Option("--world", help="What nodes are like (YAML); else usual ones.")]
 Cycle = Annotated[str, typer.Option(help="How often to decide.")]
@@ -99,9 +99,21 @@ def seeds_of(count: int | None, named: Sequence[int] | None) -> Sequence[int]:
 
 @contextmanager
 def ended_well() -> Iterator[None]:
-    """Clean up when told to end, too: CI cancels a job by SIGTERM."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    """Clean up when told to end, too: CI cancels a job by SIGTERM, and a terminal that closes sends SIGHUP.
+
+    It may send that twice, and nothing breaks off the cleaning up. Where SIGHUP is ignored (`nohup`) it stays so.
+    """
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _leave) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is _leave:
+                signal.signal(number, handler)
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)

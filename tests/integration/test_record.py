@@ -92,7 +92,7 @@ def test_what_was_recorded_is_replayed_to_the_byte(run: Run, story: list[CycleRe
     assert (replayed.returncode, replayed.stdout, replayed.stderr) == (0, "6 of 6 cycles match\n", "")
     told = json.loads(run("replay", file, "--json", "--group", "edge").stdout)
     assert told == {"cycles": 5, "matched": 5, "mismatched": 0, "unreplayable": 0, "first_mismatch": None}
-    assert not file.with_name("monday.jsonl.part").exists()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["autoscaler.yaml", "monday.jsonl"]
 
 
 def test_the_same_span_gives_the_same_bytes(run: Run, story: list[CycleReport], tmp_path: Path) -> None:

@@ -45,10 +45,19 @@ def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "taken.part").mkdir()
     assert refused(tmp_path / "file" / "below") == "Not a directory"
     assert refused(tmp_path / "loop") == "Too many levels of symbolic links"
-    assert refused(tmp_path / "taken") == "Is a directory"
+
+
+def test_what_is_called_nearly_alike_is_somebodys(tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_text("mine")
+    with new_file(tmp_path / "file") as append:
+        append("new")
+        (part,) = {each.name for each in tmp_path.iterdir()} - {"file.part"}
+        assert part.startswith(".")
+    with pytest.raises(ZeroDivisionError), new_file(tmp_path / "file") as append:
+        append(str(1 / 0))
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"file": "new", "file.part": "mine"}
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:

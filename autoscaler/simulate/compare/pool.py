@@ -17,6 +17,9 @@ from typing import Protocol, TypeVar
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
 
+_OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
+_HELD = (*_OF_TERMINALS, signal.SIGTERM)
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -91,7 +94,8 @@ def _told(result: Result, done: Callable[[], object]) -> Result:
 def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool. New interpreters, not forks: a fork of a process with threads can hang."""
     others = set(active_children())
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
+    with _uninterrupted():  # a process of multiprocessing's own begins here
+        pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
     try:
         yield pool
     except BaseException:
@@ -104,15 +108,22 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C, which is the parent's matter: what is ignored is inherited.
+    """Start processes that hear no Ctrl-C and no hangup, which are the parent's matter: what is blocked is inherited.
 
-    A terminal sends it to all of them, and one that is still importing would answer with a traceback.
+    A terminal sends them to all of them, and one that is still importing would answer with a traceback, as would one
+    that is left half started. So the parent hears them, and SIGTERM, when this is over.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+    before = {each: signal.signal(each, lambda number, _: held.append(number)) for each in _HELD}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for told in held:  # by other threads, such as numpy's, in which nothing is blocked
+            signal.raise_signal(told)
 
 
 @contextmanager

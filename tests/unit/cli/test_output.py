@@ -45,17 +45,20 @@ def test_a_closed_pipe_is_no_problem_found(trace: Path, form: str) -> None:
     assert ended(write, "simulate", POLICY, "--trace", trace, form) == (141, "")
 
 
-def test_a_page_that_is_not_wanted_any_more_leaves_nothing_behind(trace: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_page_that_is_not_wanted_any_more_leaves_nothing_behind(
+    trace: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
     trace.write_text("time,viewers,publishers\n0d,40,1\n99d,300,1\n")
-    page, part = tmp_path / "page.html", tmp_path / "page.html.part"
+    page = tmp_path / "page.html"
     words = ["-m", "autoscaler", "simulate", POLICY, "--trace", trace, "--html", page]
     process = subprocess.Popen([sys.executable, *map(str, words)], env=environment(), stdout=subprocess.DEVNULL)
     until = time.monotonic() + DEADLINE_S
-    while not part.exists() and process.poll() is None and time.monotonic() < until:
+    while not (parts := list(tmp_path.glob(".*.part"))) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
-    assert part.exists()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(DEADLINE_S) == 128 + signal.SIGTERM
+    assert len(parts) == 1
+    process.send_signal(sent)
+    assert process.wait(DEADLINE_S) == 128 + sent
     assert list(tmp_path.iterdir()) == [trace]
 
 
@@ -66,7 +69,7 @@ from autoscaler.cli import record
 from autoscaler.cli.app import main
 class Journal:
     def span(self, *_):
-        assert [each.name for each in os.scandir()] == ["monday.jsonl.part"]
+        assert [each.name[:12] for each in os.scandir()] == [".autoscaler-"]
         os.kill(os.getpid(), signal.%s)
         yield time.sleep(60)
 record.load_settings = lambda _: None
@@ -75,8 +78,31 @@ main()
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_recording_that_is_broken_off_leaves_nothing_behind(tmp_path: Path, sent: signal.Signals) -> None:
     words = [sys.executable, "-c", BROKEN_OFF % sent.name, "record", "--since", "1h", "--group", "edge"]
     asked = subprocess.run([*words, "-o", "monday.jsonl"], cwd=tmp_path, env=environment(), check=False)
     assert (asked.returncode, list(tmp_path.iterdir())) == (128 + sent, [])
+
+
+TOLD_TWICE = """\
+import os, signal
+from autoscaler.cli.playing import ended_well
+with ended_well():
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("goes on")
+    finally:
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("is cleaned up")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "told"),
+    [([], 128 + signal.SIGHUP, "is cleaned up\n"), (["nohup"], 0, "goes on\nis cleaned up\n")],
+)
+def test_a_hangup_is_heard_once_and_not_where_it_is_ignored(before: list[str], code: int, told: str) -> None:
+    words = [*before, sys.executable, "-c", TOLD_TWICE]
+    asked = subprocess.run(words, env=environment(), check=False, stdin=subprocess.DEVNULL, stdout=-1, text=True)
+    assert (asked.returncode, asked.stdout) == (code, told)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing import active_children
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
-from autoscaler.simulate.compare.pool import crew, processors, run_all
+from autoscaler.simulate.compare.pool import _uninterrupted, crew, processors, run_all
 
 PROBLEM = Problem("trace.csv", 3, 1, "row", "is wrong")
 
@@ -27,8 +28,8 @@ def own_process(_: int) -> int:
     return os.getpid()
 
 
-def minds_ctrl_c(_: int) -> bool:
-    return signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+def deaf(_: int) -> set[signal.Signals]:
+    return {signal.Signals(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())}
 
 
 def broken(number: int) -> int:
@@ -109,8 +110,29 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_workers_leave_ctrl_c_to_their_parent_from_the_first_moment_on() -> None:
-    assert run_all(minds_ctrl_c, [1, 2], 2) == [False, False]
+def test_workers_leave_ctrl_c_and_a_hangup_to_their_parent_from_the_first_moment_on() -> None:
+    assert all(heard >= {signal.SIGINT, signal.SIGHUP} for heard in run_all(deaf, [1, 2], 2))
+    assert deaf(0) == set()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_what_ends_the_parent_waits_while_workers_are_started_and_is_not_lost(sent: signal.Signals) -> None:
+    told, over = [], threading.Event()
+    other = threading.Thread(target=over.wait)  # in which nothing is blocked, as in numpy's
+    other.start()
+    before = signal.signal(sent, lambda number, _: told.append(number))
+    try:
+        with _uninterrupted():
+            assert other.ident
+            signal.pthread_kill(other.ident, sent)
+            os.kill(os.getpid(), sent)
+            time.sleep(0.1)
+            assert told == []
+        assert set(told) == {sent}
+    finally:
+        signal.signal(sent, before)
+        over.set()
+        other.join()
 
 
 def test_there_is_a_processor() -> None:
