@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from operator import is_
+from operator import attrgetter, is_
 
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import (
@@ -160,6 +160,7 @@ class SimulatedProxyStats:
     balancer: str = "lb1"
     _asked: Sequence[str] | None = None
     _places: list[Place] = field(default_factory=list)
+    _of_backend: dict[str, list[int]] = field(default_factory=dict)
     _version: int = -1
 
     def read(self, backends: Sequence[str] | None, figures: Collection[str] = (), *, each_server: bool = True) -> Proxy:
@@ -186,6 +187,9 @@ class SimulatedProxyStats:
                 for place in servers
                 if place[0] == self.balancer and (backends is None or place[1] in backends)
             ]  # fmt: skip
+            self._of_backend = {place[1]: [] for place in self._places}
+            for position, place in enumerate(self._places):
+                self._of_backend[place[1]].append(position)
         return self._places
 
     def _lines(self, servers: Iterable[Server], figures: Collection[str]) -> Iterator[Line]:
@@ -198,11 +202,11 @@ class SimulatedProxyStats:
     def _totals(self, servers: Sequence[Server], figures: frozenset[str]) -> Iterator[Line]:
         """Yield each backend's line: what its servers have now, and what is told of it, or of them, but for means."""
         counting = {place[1] for place in self.world.traffic}
-        for backend in dict.fromkeys([place[1] for place in self._places]):
+        for backend, positions in self._of_backend.items():
             total, told = _untouched(figures), self._told(backend, "", figures)
-            there = [server for server in servers if server.backend == backend]
+            there = [servers[position] for position in positions]
             for name in _counts(figures):
-                total[name] = sum([getattr(server, name) for server in there])
+                total[name] = sum(map(attrgetter(name), there))
             for figure in figures - told.keys() - {*_PRESENT, *MEANS} if backend in counting else ():
                 counted = [self._told(backend, server.name, (figure,)) for server in there]
                 if any(counted):
