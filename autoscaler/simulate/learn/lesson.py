@@ -12,8 +12,10 @@ from autoscaler.simulate.learn.carry import learn
 from autoscaler.simulate.learn.learnt import Finding, Learnt, Limits
 from autoscaler.simulate.learn.readings import NOT_AT_WORK, Count, LeftOut
 from autoscaler.simulate.learn.recorded import Boot, Recorded
+from autoscaler.simulate.spec import WorldSpec
 
 FEWEST_BOOTS = 5
+USUAL_BOOT_S = WorldSpec().boot.p95.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,14 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     """Draw the conclusions from all that was recorded of a group. Types are never thrown together."""
     types = tuple(learn(kind, minutes, limits) for kind, minutes in recorded.minutes().items())
     boots = _boots(recorded.boots())
-    slow_s = boots.serving_p95_s if boots else recorded.longest_join.total_seconds()
+    slow_s = boots.serving_p95_s if boots else _guess_s(recorded)
     within = timedelta(seconds=slow_s) + recorded.step()
     left_out = {reason.value: recorded.left_out[reason] for reason in LeftOut if recorded.left_out[reason]}
     findings = []
     if not types:
         findings.append(Finding("no-readings", _why_none(recorded), blocks=True))
     if not boots:
-        message = f"fewer than {FEWEST_BOOTS} boots were seen whole: join.timeout, {slow_s:g} s, is taken for one"
+        message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
         findings.append(Finding("boots-unknown", message))
     viewers, publishers = recorded.rise(within)
     growth = Growth(within.total_seconds(), viewers.most, publishers.most, viewers.known, publishers.known)
@@ -94,6 +96,15 @@ def _why_none(recorded: Recorded) -> str:
     if main is not LeftOut.NO_VIEWERS:
         return text
     return f"{text}; viewers were counted by {recorded.count.key}, and --viewers takes what else counts them"
+
+
+def _guess_s(recorded: Recorded) -> float:
+    """Return how long a node takes where too few boots were seen: a usual one or the slowest that came, if any did.
+
+    Where none did nothing is known but what the policy allows.
+    """
+    slowest_s = recorded.slowest_s()
+    return recorded.longest_join.total_seconds() if slowest_s is None else max(USUAL_BOOT_S, slowest_s)
 
 
 def _boots(seen: Sequence[Boot]) -> Boots | None:

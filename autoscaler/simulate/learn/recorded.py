@@ -68,8 +68,12 @@ class _Minute:
 
 @dataclass(slots=True)
 class Boot:
-    """A node that was seen to come: seconds from EC2's launch to membership, and to service; None so far."""
+    """A node that was seen to come: seconds from EC2's launch to membership, and to service; None so far.
 
+    `woken`: it was stopped before and joins much sooner, for it knows the cluster. That is no boot.
+    """
+
+    woken: bool
     joined_s: float | None = None
     serving_s: float | None = None
 
@@ -131,8 +135,14 @@ class Recorded:
         return dict(sorted(tables.items()))
 
     def boots(self) -> list[Boot]:
-        """Return the nodes that were seen to come and got as far as service."""
-        return [boot for boot in self._boots.values() if boot.joined_s is not None and boot.serving_s is not None]
+        """Return the nodes that were launched, seen to come, and got as far as service."""
+        whole = [boot for boot in self._boots.values() if boot.joined_s is not None and boot.serving_s is not None]
+        return [boot for boot in whole if not boot.woken]
+
+    def slowest_s(self) -> float | None:
+        """Return the most seconds after which any node was seen to join or to serve, woken ones among them."""
+        times = [took for boot in self._boots.values() for took in (boot.joined_s, boot.serving_s)]
+        return max((took for took in times if took is not None), default=None)
 
     def step(self) -> timedelta:
         """Return how long it was from cycle to cycle."""
@@ -165,16 +175,13 @@ class Recorded:
         self._rows.setdefault(kind, array("d")).extend(minute.row(number))
 
     def _watch(self, node: Node, report: CycleReport) -> None:
-        """Time the boots of nodes that were seen before they had joined: of others nobody knows when they did.
-
-        One that was stopped before joins much sooner, for it knows the cluster: that is no boot.
-        """
+        """Time the boots of nodes that were seen before they had joined: of others nobody knows when they did."""
         key = node.instance_id, node.instance.launched_at
         phase = report.decision.phases.get(node.instance_id)
         if phase is Phase.STOPPED:
             self._stopped.add(node.instance_id)
-        if phase in {Phase.PENDING, Phase.BOOTING} and node.instance_id not in self._stopped:
-            self._boots.setdefault(key, Boot())
+        if phase in {Phase.PENDING, Phase.BOOTING}:
+            self._boots.setdefault(key, Boot(woken=node.instance_id in self._stopped))
         boot = self._boots.get(key)
         if boot is None or phase not in {Phase.JOINED, Phase.IN_SERVICE}:
             return

@@ -77,9 +77,13 @@ def test_a_clean_recording_tells_the_world_to_the_digit(reports: list[CycleRepor
     assert spec.boot.median.total_seconds() == pytest.approx(80, abs=45)  # looked at every half minute
 
 
-def test_without_boots_the_longest_that_the_policy_allows_is_taken(reports: list[CycleReport]) -> None:
+@pytest.mark.parametrize(("slowest", "within"), [(90.0, 150), (300.0, 330), (None, 630)])
+def test_of_few_boots_a_usual_one_is_taken_or_the_slowest_and_of_none_what_the_policy_allows(
+    reports: list[CycleReport], monkeypatch: pytest.MonkeyPatch, slowest: float | None, within: float
+) -> None:
+    monkeypatch.setattr(Recorded, "slowest_s", lambda _: slowest)
     lesson = taught(reports[:40])
-    assert (lesson.boots, lesson.growth.within_s) == (None, 630)  # join.timeout, and a cycle
+    assert (lesson.boots, lesson.growth.within_s) == (None, within)  # a cycle more
     assert [finding.code for finding in lesson.findings] == ["boots-unknown"]
 
 
