@@ -19,6 +19,8 @@ _UNREAD = 128 + signal.SIGPIPE
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a write to stdout fails with, or to a temporary file; adapters translate what happens to others."""
 
+_LAST_STREAM = 2
+
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -49,6 +51,7 @@ def _options(
 
 def main() -> None:
     """Run the command; what we know to go wrong is one line on stderr, never a traceback."""
+    closed = _occupy()
     try:
         app(prog_name="autoscaler")
     except SystemExit as ended:  # typer and rich end with 1 when nobody reads on, which means something else here
@@ -58,10 +61,29 @@ def main() -> None:
     except AutoscalerError as error:
         _end(error.exit_code, str(error))
     except OSError as error:
-        if error.errno not in _FULL:
+        why = _why_lost(error, closed=closed)
+        if not why:
             raise
         _drop_output()
-        _end(ConfigurationError.exit_code, str(Problem("output", 0, 0, "unwritable", os.strerror(error.errno))))
+        _end(ConfigurationError.exit_code, str(Problem("output", 0, 0, "unwritable", why)))
+
+
+def _occupy() -> bool:
+    """Return whether stdout is closed: to print fails then. No file gets the number of a closed stream."""
+    while (number := os.open(os.devnull, os.O_RDONLY)) <= _LAST_STREAM:
+        pass
+    os.close(number)
+    closed = sys.stdout is None
+    if closed:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    return closed
+
+
+def _why_lost(error: OSError, *, closed: bool) -> str:
+    """Say why what was to be printed, or kept for a while, is lost; nothing when it is not about that."""
+    if closed and error.errno == errno.EBADF:
+        return "is closed"
+    return os.strerror(error.errno) if error.errno in _FULL else ""
 
 
 def _drop_output() -> None:

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from autoscaler.adapters.git_policies import patch_name
 from autoscaler.adapters.journal_file import Line, new_file, read_journal
 from autoscaler.adapters.policy_files import read_text
-from autoscaler.cli.options import AsJson, Group, spare
+from autoscaler.cli.options import AsJson, Group, beside_stdout, spare
 from autoscaler.cli.playing import ended_well, usage
 from autoscaler.cli.tables import side_by_side
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -41,6 +41,10 @@ _MOST_TOLD = 100
 _COUNTS = (SESSIONS, *(source for source in RESOURCE_SOURCES if source.startswith(AMS_VIEWERS)))
 _policy = lru_cache(maxsize=8)(read_policy)  # nearly every cycle has the policy of the one before
 _Percent = typer.Option(min=10.0, max=100.0, help="From this percentage on AMS refuses; it takes 10 to 100.")
+_WorldOut = Annotated[
+    Path | None,
+    typer.Option("--world-out", parser=beside_stdout, metavar="FILE", help="Write a world file, for simulate --world."),
+]
 
 
 class Format(StrEnum):
@@ -67,9 +71,7 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
             "steers by.",
         ),
     ] = None,
-    world_out: Annotated[
-        Path | None, typer.Option("--world-out", metavar="FILE", help="Write a world file, for simulate --world.")
-    ] = None,
+    world_out: _WorldOut = None,
     form: Annotated[Format, typer.Option("--format", help="text, or markdown for a pull request.")] = Format.TEXT,
     *,
     as_json: AsJson = False,

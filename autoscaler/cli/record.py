@@ -14,7 +14,7 @@ import typer
 from autoscaler.adapters.journal_file import lines, new_file
 from autoscaler.adapters.mongo import SOURCE
 from autoscaler.cli.moments import Since, Until
-from autoscaler.cli.options import Config, Group, spare
+from autoscaler.cli.options import Config, Group, file_or_stdout, spare
 from autoscaler.cli.playing import ended_well
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.report import CycleReport
@@ -31,7 +31,13 @@ def record(
     group: Group = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to, compressed if it ends with .xz; else stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=file_or_stdout,
+            metavar="FILE",
+            help="Where to, compressed if it ends with .xz; else, or with -, stdout.",
+        ),
     ] = None,
     config: Config = None,
     *,

@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from autoscaler.adapters.journal_file import new_file
 from autoscaler.adapters.policy_files import policy_files, read_text
-from autoscaler.cli.options import AsJson, spare
+from autoscaler.cli.options import AsJson, beside_stdout, spare
 from autoscaler.cli.playing import Begin, Cycle, End, WorldFile, cycle_of, ended_well, span_of, usage, world_of
 from autoscaler.cli.tables import side_by_side
 from autoscaler.model.errors import ConfigurationError, Problem
@@ -45,7 +45,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     cycle: Cycle = "10s",
     begin: Begin = "0s",
     end: End = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with plots.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", parser=beside_stdout, metavar="FILE", help="Also write a page with plots.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -100,6 +100,7 @@ def test_the_same_span_gives_the_same_bytes(run: Run, story: list[CycleReport], 
     for file in (plain, small):
         assert run("record", "--since", "2025-01-01", "--output", file).returncode == 0
     to_stdout = run("record", "--since", begin(story[0]))
+    assert run("record", "--since", begin(story[0]), "-o", "-") == to_stdout
     assert to_stdout.stdout.encode() == plain.read_bytes() == lzma.decompress(small.read_bytes())
     assert len(small.read_bytes()) < len(plain.read_bytes()) / 5
     assert run("replay", small).stdout == "6 of 6 cycles match\n"

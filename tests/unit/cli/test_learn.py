@@ -221,6 +221,7 @@ def test_what_nobody_could_watch_is_no_calm(learn: Run, file: Path, story: list[
         (("--policy", "nowhere.yaml"), "nowhere.yaml: unreadable "),
         (("--limit-cpu", "9"), "--limit-cpu"),
         (("--limit-memory", "a lot"), "--limit-memory"),
+        (("--world-out", "-"), "'--world-out': - is stdout"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(learn: Run, file: Path, options: tuple[str, ...], said: str) -> None:

@@ -24,8 +24,8 @@ def trace(tmp_path: Path) -> Path:
     return file
 
 
-def ended(stdout: int, *arguments: str | Path) -> tuple[int, str]:
-    words = [sys.executable, "-m", "autoscaler", *map(str, arguments)]
+def ended(stdout: int, *arguments: str | Path, line: str = 'exec "$@"') -> tuple[int, str]:
+    words = ["sh", "-c", line, "sh", sys.executable, "-m", "autoscaler", *map(str, arguments)]
     ended = subprocess.run(words, env=environment(), stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
     os.close(stdout)
     return ended.returncode, ended.stderr
@@ -43,6 +43,25 @@ def test_a_closed_pipe_is_no_problem_found(trace: Path, form: str) -> None:
     read, write = os.pipe()
     os.close(read)
     assert ended(write, "simulate", POLICY, "--trace", trace, form) == (141, "")
+
+
+CLOSED = [
+    ("simulate", POLICY, "--trace", "{trace}", "--json"),
+    ("simulate", POLICY, "--trace", "{trace}", "--html", "page.html"),
+    ("compare", POLICY, POLICY, "--trace", "{trace}"),
+    ("--version",),
+    ("tune", "--help"),
+]
+
+
+@pytest.mark.parametrize("words", CLOSED, ids=lambda words: words[0])
+@pytest.mark.parametrize("line", ['exec "$@" >&-', 'exec "$@" <&- >&-'])
+def test_a_closed_stdout_is_one_line(trace: Path, words: tuple[str | Path, ...], line: str) -> None:
+    arguments = [str(word).format(trace=trace).replace("page.html", f"{trace}.html") for word in words]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    assert ended(nowhere, *arguments, line=line) == (2, "output: unwritable is closed\n")
+    pages = [page for page in trace.parent.iterdir() if page != trace]
+    assert [page.read_text()[:15] for page in pages] == ["<!DOCTYPE html>"] * ("--html" in words)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])

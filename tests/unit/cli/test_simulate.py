@@ -124,6 +124,17 @@ def test_a_folder_without_policies_is_told(files: Path) -> None:
     assert "no-policies holds no policy file" in str(caught.value)
 
 
+def test_a_page_is_not_mixed_with_the_table(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    before = sorted(files.iterdir())
+    refused = CliRunner().invoke(app, ["simulate", "edge.yaml", "--trace", "levels.csv", "--html", "-"])
+    assert (refused.exit_code, refused.stdout, sorted(files.iterdir())) == (2, "", before)
+    assert refused.stderr.startswith("root simulate: usage invalid value for '--html': - is stdout")
+    assert len(refused.stderr.splitlines()) == 1
+    simulate(files, "--html", "./-")
+    assert (files / "-").read_text().startswith("<!DOCTYPE html>")
+
+
 @pytest.mark.parametrize("read", ["edge.yaml", "levels.csv", "world.yaml", "here/edge.yaml", "link.html"])
 def test_nothing_that_is_read_is_written_over(files: Path, read: str) -> None:
     (files / "world.yaml").write_text("idle_cpu: 3%\n")
