@@ -115,6 +115,12 @@ class Decision:
         """The nodes that are not in service, in their order."""
         return tuple(key for key, phase in self.phases.items() if phase is not Phase.IN_SERVICE)
 
+    @property
+    def by_heads(self) -> bool:
+        """Whether nodes leave for their number alone, and nothing was said of what those that stay can carry."""
+        lowered = {reason.code for reason in self.reasons if reason.after < reason.before}
+        return self.direction is Direction.IN and bool(lowered & {"step", "above_max"})
+
     def those(self, phases: Collection[Phase]) -> list[str]:
         """Return the nodes that are in one of these phases, none of them in service, in their order."""
         return [key for key in self.apart if self.phases[key] in phases]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, Decision, Phase
 from autoscaler.model.plan import Action, Drain, Ending, NodeAction, Stop, Terminate
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Node
-from autoscaler.plan.removal import rank, removable
+from autoscaler.plan.removal import rank, removable, sizes_that_matter
 from autoscaler.policy.text import read_policy
 from autoscaler.review.flip import Case, Flip, flips, without_gaps
 
@@ -26,6 +27,9 @@ _ELSEWHERE = {
     Phase.LOST: "it is lost",
     Phase.FAILED_TO_JOIN: "it never joined",
 }
+
+_ALIKE: Mapping[str, float] = {}
+"""What nodes are worth where any of them may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,13 @@ class Explanation:
 
 def explain(report: CycleReport) -> Explanation:
     """Explain a cycle by what its report holds and by deciding again."""
-    nodes = tuple(choices(report))
     try:
         policy = read_policy(report.policy)
     except ValueError:
+        nodes = tuple(choices(report))
         return Explanation(report, nodes, note="its policy is lost, or of another version: it cannot be decided again")
+    sizes = sizes_that_matter(report.decision, View(report.snapshot, policy, report.memory_before))
+    nodes = tuple(choices(report, sizes))
     case = Case(report.snapshot, policy, report.memory_before)
     again = case.decide()
     if again != report.decision:
@@ -68,9 +74,9 @@ def explain(report: CycleReport) -> Explanation:
     return Explanation(report, nodes, tuple(flips(case)), without_gaps(case))
 
 
-def choices(report: CycleReport) -> Iterator[NodeChoice]:
-    """Say of every node why it was, or was not, chosen for removal."""
-    line = _Line(report)
+def choices(report: CycleReport, sizes: Mapping[str, float] = _ALIKE) -> Iterator[NodeChoice]:
+    """Say of every node why it was, or was not, chosen for removal; `sizes` are those that mattered."""
+    line = _Line(report, sizes)
     for node in report.snapshot.nodes:
         phase = report.decision.phases.get(node.instance_id)
         if phase is Phase.IN_SERVICE:
@@ -83,12 +89,13 @@ def choices(report: CycleReport) -> Iterator[NodeChoice]:
 class _Line:
     """The nodes in service in the order in which they would go, and how far down that line the plan went."""
 
-    def __init__(self, report: CycleReport) -> None:
+    def __init__(self, report: CycleReport, sizes: Mapping[str, float]) -> None:
         nodes = [n for n in report.snapshot.nodes if report.decision.phases.get(n.instance_id) is Phase.IN_SERVICE]
         self.steps = {action.instance_id: action for action in report.plan.actions if isinstance(action, NodeAction)}
         self.drained = {node.instance_id for node in nodes if isinstance(self.steps.get(node.instance_id), Drain)}
         self._refused = {reason.detail: reason.code for reason in report.plan.refusals}
-        self._ranked = rank([node for node in nodes if removable(node)])
+        self._sizes = sizes
+        self._ranked = rank([node for node in nodes if removable(node)], sizes)
         self._zones = Counter(node.instance.zone for node in self._ranked)
         picked = [n for n in self._ranked if n.instance_id in self.drained or self._struck(Drain, n)]
         self._last = picked[-1] if picked else None
@@ -105,6 +112,8 @@ class _Line:
             return f"{place}; refused: {struck}"
         if self._last is None:
             return f"nothing was to go; {place}"
+        if self._sizes and self._sizes[node.instance_id] != self._sizes[self._last.instance_id]:
+            return f"{place}, behind {self._last.instance_id}, the last to go, which is smaller"
         return f"{place}, {_difference(node, self._last, self._zones)}"
 
     def why_elsewhere(self, node: Node, phase: Phase) -> str:

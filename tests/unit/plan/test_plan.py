@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.decide.pipeline import decide
 from autoscaler.model.memory import DrainRecord, LaunchRecord, Memory
-from autoscaler.model.plan import Action, CancelDrain, Launch, Plan, Wake
+from autoscaler.model.plan import Action, CancelDrain, Drain, Launch, Plan, Wake
 from autoscaler.model.snapshot import FleetSnapshot, Gap, Heartbeat, InstanceState, ServerStatus
 from autoscaler.plan.planner import plan
 from autoscaler.plan.supply import first_choices
@@ -306,3 +306,35 @@ def test_tokens_of_another_origin_are_others() -> None:
     shot = snapshot(node(1), cpu=hot(1))
     tokens = [{a.token for a in made(shot, seasoned(1, origin=origin)).actions} for origin in ("one", "two")]
     assert not tokens[0] & tokens[1]
+
+
+SIZES = {"launch_template": "t", "types": ["small", "big"], "weights": {"small": 1, "big": 4}, "subnets": ["subnet-a"]}
+TOO_MANY = {"bounds": {"min": 1, "max": 4}, "launch": SIZES}
+REMOVING = [{"step": {"signal": "cpu", "steps": [{"below": 20, "remove": 2}]}}]
+
+
+def drained_of(publishers: int, busy: float, **rules: Any) -> tuple[list[str], list[tuple[str, int, int]]]:
+    """Two empty big nodes, and four small ones with sessions, some with publishers too."""
+    big = [node(number, instance_type="big") for number in (1, 2)]
+    small = [
+        node(number, instance_type="small", sessions=number, publishers=int(number < 3 + publishers))
+        for number in (3, 4, 5, 6)
+    ]
+    steps = made(
+        snapshot(*big, *small, cpu=dict.fromkeys(range(1, 7), busy)), seasoned(*range(1, 7)), policy(**rules)
+    )  # fmt: skip
+    return [action.instance_id for action in only(steps, Drain)], refused(steps)
+
+
+@pytest.mark.parametrize(("busy", "rules"), [(55.0, TOO_MANY), (10.0, {"launch": SIZES, "scale": REMOVING})])
+def test_of_so_many_nodes_the_smallest_go(busy: float, rules: dict[str, Any]) -> None:
+    """Two of six are two of the twelve that they are worth, and not eight; and who publishes stays."""
+    assert drained_of(0, busy, **rules) == (["i-3", "i-4"], [])
+    assert drained_of(2, busy, **rules) == (["i-5", "i-6"], [])
+    assert drained_of(3, busy, **rules) == (["i-6"], [("protected", 2, 1)])
+    assert drained_of(4, busy, **rules) == ([], [("protected", 2, 0)])
+
+
+def test_a_load_that_can_spare_the_largest_lets_the_emptiest_go() -> None:
+    """At 30 % of twelve six are needed, at 60 %: one goes, as it may be worth four."""
+    assert drained_of(0, 30.0, launch=SIZES) == (["i-1"], [])

@@ -178,6 +178,20 @@ def test_a_cycle_of_the_daemon_is_decided_again_exactly() -> None:
     assert stage.store.load("edge").drains  # the window was watched to its end, and a node went
 
 
+def test_of_so_many_nodes_a_larger_one_stands_behind_the_smaller() -> None:
+    launch = {"launch_template": "t", "types": ["small", "big"], "weights": {"small": 1, "big": 4}, "subnets": ["a"]}
+    nodes = [node(1, instance_type="big"), *[node(n, instance_type="small", sessions=n) for n in (2, 3)]]
+    told = explain(
+        report(snapshot(*nodes, cpu={1: 55.0, 2: 55.0, 3: 55.0}), seasoned(1, 2, 3), bounds={"min": 1, "max": 2},
+               launch=launch)
+    )  # fmt: skip
+    assert [choice.why for choice in told.nodes] == [
+        "number 3 of 3 in line, with 0 sessions, behind i-2, the last to go, which is smaller",
+        "nobody publishes on it, and it is number 1 of 3 in line, with 2 sessions",
+        "number 2 of 3 in line, with 3 sessions, behind i-2, the last to go, which has 2",
+    ]
+
+
 def test_what_lacked_is_told() -> None:
     blind = replace(snapshot(node(1), node(2), node(3), cpu=IDLE), gaps=(Gap("mongodb", "*", NOW, "late"),))
     told = explain(report(blind, seasoned(1, 2, 3)))
