@@ -19,7 +19,10 @@ from autoscaler.policy.units import format_duration, format_percent
 
 
 def foresee(rule: Forecast, view: View, roster: Roster) -> Verdict:
-    """Say how many nodes past seasons needed from now to the horizon.
+    """Say how many nodes past seasons needed from now to the horizon, as far as that is recorded.
+
+    A bucket of which too little is recorded has no say; the others keep the floor, which may then be too low and never
+    too high.
 
     OUT when these are more than there are, else ABSTAIN: a floor is no vote, and vetoes nothing that stays above it.
 
@@ -32,25 +35,38 @@ def foresee(rule: Forecast, view: View, roster: Roster) -> Verdict:
         return Verdict(name, Direction.ABSTAIN, current, "its history was not read")
     buckets = ahead(rule, view.now)
     past = _seasons(rule, buckets, {sample.at: sample.value for sample in samples})
-    known = list(map(len, past))
-    poorest = known.index(min(known))
-    if known[poorest] < rule.at_least:
-        detail = f"of {_clock(buckets[poorest])} {known[poorest]} of the last {_look_back(rule)} "
+    loads = {
+        at: quantile(values, rule.quantile / 100)
+        for at, values in zip(buckets, past, strict=True) if len(values) >= rule.at_least
+    }  # fmt: skip
+    if not loads:
+        detail = f"of {_clock(buckets[0])} {len(past[0])} of the last {_look_back(rule)} "
         return Verdict(name, Direction.ABSTAIN, current, detail + f"are recorded, and {rule.at_least} are needed")
-    loads = [quantile(values, rule.quantile / 100) for values in past]
-    load = max(loads)
-    peak = loads.index(load)
+    peak = max(loads, key=loads.__getitem__)
+    load = loads[peak]
     needed = roster.nodes_for(load / rule.target_per_node)
-    detail = f"{format_percent(rule.quantile)} of the last {_look_back(rule)} had at most {load:g} {rule.signal} at "
+    detail = (
+        f"{format_percent(rule.quantile)} of the last {_look_back(rule)} had at most {load:g} {rule.signal} at "
+        f"{_clock(peak)}; at {rule.target_per_node:g} a node that is {needed} nodes"
+    )
     return Verdict(
         rule=name,
         direction=Direction.OUT if needed > current else Direction.ABSTAIN,
         desired=max(current, needed),
-        detail=detail + f"{_clock(buckets[peak])}; at {rule.target_per_node:g} a node that is {needed} nodes",
+        detail=detail + _holes(buckets, loads),
         value=load,
         target=rule.target_per_node,
         needed=needed,
     )
+
+
+def _holes(buckets: Sequence[datetime], loads: Mapping[datetime, float]) -> str:
+    """Say of how much of the horizon too little is recorded."""
+    holes = [at for at in buckets if at not in loads]
+    if not holes:
+        return ""
+    more = f" and {len(holes) - 1} times more" if len(holes) > 1 else ""
+    return f"; too little is recorded of {_clock(holes[0])}{more}"
 
 
 def keep_forecasts(proposal: Proposal, verdicts: Sequence[Verdict]) -> Proposal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -321,18 +321,35 @@ def test_too_little_past_is_as_if_the_forecast_were_not_there(
     rule = more.scale[-1].forecast
     assert rule is not None
     short = data.draw(st.integers(0, rule.at_least - 1))
-    hole = data.draw(st.sampled_from(ahead(rule, NOW)))
-    known = {hole - number * rule.season for number in range(1, short + 1)}
+    known = {hole - number * rule.season for hole in ahead(rule, NOW) for number in range(1, short + 1)}
     past = {
-        key: tuple(
-            Sample(900.0, at) for at in starts
-            if at in known or hole not in {at + number * rule.season for number in range(1, rule.seasons + 1)}
-        )
-        for key, starts in looked_at(more, NOW).items()
-    }  # fmt: skip
+        key: tuple(Sample(900.0, at) for at in starts if at in known) for key, starts in looked_at(more, NOW).items()
+    }
     shot = replace(shot, history=past)
     (decision, after), (plain, before) = (decide(shot, each, memory) for each in (more, rules))
     assert (decision.desired, decision.reasons, after) == (plain.desired, plain.reasons, before)
+
+
+@given(scenes() | quiet_scenes(), forecasts(), st.data())
+def test_a_hole_in_the_past_is_as_if_its_time_were_not_looked_at(
+    scene: tuple[FleetSnapshot, Policy, Memory], forecast: dict[str, Any], data: st.DataObject
+) -> None:
+    """What is left of it decides nothing, and every other time keeps the floor that it has by itself."""
+    shot, rules, memory = scene
+    others = [rule for rule in print_data(rules)["scale"] if not rule["forecast"]]  # to those it may be another time
+    more = Policy.model_validate({**print_data(rules), "scale": [*others, forecast]})
+    shot = recalled(shot, more, data)
+    rule = more.scale[-1].forecast
+    assert rule is not None
+    hole = data.draw(st.sampled_from(ahead(rule, NOW)))
+    recorded = [hole - number * rule.season for number in range(1, rule.seasons + 1)]
+
+    def without(lost: list[datetime]) -> tuple[int, int | None]:
+        past = {key: tuple(one for one in samples if one.at not in lost) for key, samples in shot.history.items()}
+        decision = decide(replace(shot, history=past), more, memory)[0]
+        return decision.desired, decision.verdicts[-1].needed if decision.verdicts else None
+
+    assert without(recorded[rule.at_least - 1 :]) == without(recorded)
 
 
 def print_data(rules: Policy) -> dict[str, Any]:

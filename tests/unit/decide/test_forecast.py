@@ -139,13 +139,30 @@ def test_too_little_history_is_told_and_is_as_if_the_rule_were_not_there(
         assert (decision.desired, decision.reasons) == (plain.desired, plain.reasons)
 
 
-def test_one_bucket_of_the_horizon_that_is_hardly_known_silences_it() -> None:
+@pytest.mark.parametrize(
+    ("holes", "said"),
+    [((0,), "12:00 UTC"), ((2,), "12:10 UTC"), ((3,), "12:15 UTC"), ((0, 1, 3), "12:00 UTC and 2 times more")],
+)
+def test_a_hole_in_the_horizon_has_no_say_and_the_rest_of_it_keeps_the_floor(holes: tuple[int, ...], said: str) -> None:
     by = rules()
-    told = weeks(9000, 9000)
+    told = weeks(2000, 2000)
+    for hole in holes:
+        del told[NOW + hole * BUCKET - WEEK]  # one of two that are needed
+        told[NOW + hole * BUCKET - 2 * WEEK] = 9000.0
+    decision = decided(scene(told, by, nodes=10, viewers=10), by)
+    assert (decision.desired, decision.verdicts[-1].value) == (10, 2000.0)
+    assert decision.verdicts[-1].detail.endswith(f"that is 10 nodes; too little is recorded of {said}")
+
+
+def test_a_hole_that_passes_by_drops_no_floor() -> None:
+    """Five minutes of one of two evenings were not recorded; the evening is looked at every minute."""
+    by = rules()
+    evening = [NOW + number * BUCKET for number in range(-6, 24)]
+    told = {at - back * WEEK: 2000.0 for at in evening for back in (1, 2)}
     del told[NOW + 2 * BUCKET - WEEK]
-    verdict = decided(scene(told, by), by).verdicts[-1]
-    assert verdict.needed is None
-    assert verdict.detail.startswith("of 12:10 UTC 1 of the last")
+    for minute in range(-30, 60):
+        at = NOW + timedelta(minutes=minute)
+        assert decided(scene(told, by, nodes=10, viewers=10, at=at), by).desired == 10, minute
 
 
 def test_a_week_with_a_hole_is_made_up_for_by_another() -> None:
