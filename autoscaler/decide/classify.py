@@ -131,6 +131,13 @@ def suspect(node: Node, view: View) -> bool:
     return stale and all(server.status is not ServerStatus.UP for server in node.servers)
 
 
+def used(node: Node) -> bool:
+    """Whether some balancer sends new sessions to the node, or has some there: it carries load, in service or not."""
+    return isinstance(node.servers, tuple) and any(
+        server.status is ServerStatus.UP or server.sessions for server in node.servers
+    )
+
+
 def parked(node: Node) -> bool:
     """Whether no balancer sends anything new to the node, its cookie's holders included."""
     return not isinstance(node.servers, Gap) and all(s.status is ServerStatus.MAINT for s in node.servers)

@@ -24,10 +24,11 @@ _NONE: Mapping[str, Sample] = {}
 class Load:
     """A signal as node-loads: `growing` is the load to grow by, `shrinking` the one to shrink by, in the signal's unit.
 
-    Growing counts what is known of the members in service; shrinking counts what is leaving, too, for its viewers may
+    Growing counts what is known of the members at work; shrinking counts what is leaving, too, for its viewers may
     come back. `missing` names members that are silent, or told only part; with any of them `shrinking` means nothing.
-    `members` is what all that should have spoken are worth, in nodes of the policy's first type; `known` counts the
-    values there are.
+    `members` is what those in service are worth, in nodes of the policy's first type; `known` counts the values there
+    are. `whole`: whoever is missing is leaving, so that `growing` is known. `future` counts the values that are missing
+    because they are stamped too far in the future.
     """
 
     growing: float
@@ -35,10 +36,12 @@ class Load:
     known: int
     members: float
     missing: tuple[str, ...]
+    whole: bool
+    future: int = 0
 
     @property
     def level(self) -> float:
-        """The load of the average member; of a group's own signal, the signal."""
+        """The load over those in service; of a group's own signal, the signal."""
         return self.growing / (self.members or 1.0)
 
 
@@ -52,7 +55,7 @@ def measure(signal: Signal, cap: float, roster: Roster, view: View) -> Load:
         return _computed(signal, signal.expr, cap, roster, view)
     samples = view.snapshot.samples.get(signal.key, _NONE)
     if not signal.per_node:
-        return _group(samples.get(GROUP), signal, view.now)
+        return _group(samples, signal, view.now)
     return (
         _of_nodes(signal, cap, roster, samples, view.now)
         if roster.cold
@@ -67,37 +70,43 @@ def _of_warm(signal: Signal, roster: Roster, samples: Mapping[str, Sample], now:
 
 
 def _of_nodes(signal: Signal, cap: float, roster: Roster, samples: Mapping[str, Sample], now: datetime) -> Load:
-    oldest = now - signal.max_age
-    values, silent, missing = _heard(roster.in_service, samples, signal, oldest, cap)
-    coming_back, _, lacking = _heard(roster.leaving, samples, signal, oldest)
+    fresh = now - signal.max_age, now + signal.max_age
+    values, silent, missing = _heard(roster.at_work, samples, signal, fresh, cap)
+    coming_back, _, lacking = _heard(roster.leaving, samples, signal, fresh)
     growing = _filled(signal, values, silent)
     shrinking = growing
     if roster.cold:  # what is a boot's own may still be somebody's: it stays
-        values, silent, _ = _heard(roster.in_service, samples, signal, oldest)
+        values, silent, _ = _heard(roster.at_work, samples, signal, fresh)
         shrinking = _filled(signal, values, silent)
     shrinking += _total(coming_back)
-    return Load(growing, shrinking, len(values), roster.serving, (*missing, *lacking))
+    absent = (*missing, *lacking)
+    future = _stamped_ahead(absent, samples, fresh) if absent else 0
+    return Load(growing, shrinking, len(values), roster.serving, absent, whole=not missing, future=future)
 
 
 _Part = tuple[float, float]
 """One node's part of a load: what it is for a node of the policy's first type, and what the node is worth."""
 
+_Span = tuple[datetime, datetime]
+"""The oldest and the newest time of which a value says anything of now."""
+
 
 def _heard(
-    members: Iterable[Member], samples: Mapping[str, Sample], signal: Signal, oldest: datetime, cap: float = inf
+    members: Iterable[Member], samples: Mapping[str, Sample], signal: Signal, fresh: _Span, cap: float = inf
 ) -> tuple[list[_Part], list[_Part], list[str]]:
     """Return the parts of those who speak, the most that the parts of the silent may be, and who lacks something."""
     if cap == inf and type(samples) is Column:  # what an abstract class asks of its members takes longer
-        everybody = _parts(members, samples.since(oldest), signal)
+        everybody = _parts(members, samples.between(*fresh), signal)
         if everybody is not None:
             return everybody, [], []
     values: list[_Part] = []
     silent: list[_Part] = []
     missing: list[str] = []
     find, summed = samples.get, is_sum(signal)
+    oldest, newest = fresh
     for instance_id, weight, cold in members:
         sample = find(instance_id)
-        if sample is None or sample.at < oldest:
+        if sample is None or not oldest <= sample.at <= newest:
             silent.append((cap if cold else inf, weight))
             missing.append(instance_id)
             continue
@@ -106,6 +115,12 @@ def _heard(
         each = sample.value / weight if summed else sample.value
         values.append((min(each, cap) if cold else each, weight))
     return values, silent, missing
+
+
+def _stamped_ahead(missing: Iterable[str], samples: Mapping[str, Sample], fresh: _Span) -> int:
+    """Count those of the missing whose value is of a clock that is too far ahead."""
+    found = [samples.get(key) for key in missing]
+    return sum(sample is not None and sample.at > fresh[1] for sample in found)
 
 
 def _parts(members: Iterable[Member], values: Mapping[str, float], signal: Signal) -> list[_Part] | None:
@@ -142,10 +157,11 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
     most = cap if all(view.policy.signals[name].per_node for name in loads) else inf
     assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
     names = {CAPACITY: roster.serving, **_levels(spoken, loads, view)}
+    future = sum(load.future for load in loads.values())
     value = expr.value(names)
     if value is None:
         silent = tuple(name for name, load in loads.items() if load.missing) or (GROUP,)
-        return Load(_capped(assumed, most, roster), assumed, 0, each, silent)
+        return Load(_capped(assumed, most, roster), assumed, 0, each, silent, whole=False, future=future)
     to_shrink_by = {CAPACITY: roster.serving, **_levels(spoken, loads, view, shrinking=True)}
     shrinking = value if to_shrink_by == names else expr.value(to_shrink_by)
     growing = _capped(value * each, most, roster)
@@ -154,7 +170,8 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
         partial = partial or (GROUP,)
     if partial and isinstance(signal.on_missing, Assumption):
         growing = max(growing, _capped(assumed, most, roster))
-    return Load(growing, max(growing, (shrinking or 0.0) * each), 1, each, partial)
+    whole = all(load.whole for load in spoken.values())
+    return Load(growing, max(growing, (shrinking or 0.0) * each), 1, each, partial, whole=whole, future=future)
 
 
 def _levels(
@@ -170,11 +187,12 @@ def _levels(
 
 def _capped(load: float, cap: float, roster: Roster) -> float:
     """Let the nodes in warm-up have at most `cap` of a load that is told of all nodes as one."""
-    cold = sum(member.weight for member in roster.in_service if member.cold)
+    cold = sum(member.weight for member in roster.at_work if member.cold)
     if not cold:
         return load
-    mean = load / roster.serving
-    return mean * (roster.serving - cold) + min(mean, cap) * cold
+    everybody = sum(member.weight for member in roster.at_work)
+    mean = load / everybody
+    return mean * (everybody - cold) + min(mean, cap) * cold
 
 
 def _filled(signal: Signal, values: list[_Part], silent: list[_Part]) -> float:
@@ -199,16 +217,13 @@ def _aggregate(signal: Signal, parts: Sequence[_Part]) -> float:
     return ordered[max(0, ceil(signal.quantile * len(ordered)) - 1)] * sum(weight for _, weight in parts)
 
 
-def _fresh(sample: Sample | None, signal: Signal, now: datetime) -> Sample | None:
-    return sample if sample is not None and now - sample.at <= signal.max_age else None
-
-
-def _group(sample: Sample | None, signal: Signal, now: datetime) -> Load:
-    fresh = _fresh(sample, signal, now)
-    if fresh is None:
+def _group(samples: Mapping[str, Sample], signal: Signal, now: datetime) -> Load:
+    sample = samples.get(GROUP)
+    if sample is None or not signal.takes(sample.at, now):
         assumed = signal.on_missing.value if isinstance(signal.on_missing, Assumption) else 0.0
-        return Load(assumed, assumed, 0, 1, (GROUP,))
-    return Load(fresh.value, fresh.value, 1, 1, (GROUP,) if fresh.partial else ())
+        future = sample is not None and sample.at > now
+        return Load(assumed, assumed, 0, 1, (GROUP,), whole=False, future=int(future))
+    return Load(sample.value, sample.value, 1, 1, (GROUP,) if sample.partial else (), whole=not sample.partial)
 
 
 def is_sum(signal: Signal) -> bool:

@@ -9,7 +9,7 @@ from math import ceil
 from typing import NamedTuple
 
 from autoscaler.decide.capacity import next_type, weight
-from autoscaler.decide.classify import classify, overdue, unseen
+from autoscaler.decide.classify import classify, overdue, unseen, used
 from autoscaler.decide.view import View
 from autoscaler.model.decision import LEAVING, WARMING, Phase
 from autoscaler.model.quick import quick
@@ -26,6 +26,10 @@ _MOST = 1_000_000
 def rounded_up(capacity: float) -> int:
     """Return a capacity as whole nodes of the policy's first type."""
     return ceil(min(max(capacity - _ROUNDING, 0.0), _MOST))
+
+
+_OUTSIDE = frozenset({Phase.BOOTING, Phase.FILLING, Phase.JOINED, Phase.FAILED_TO_JOIN})
+"""Nodes that run and are not in service, though some balancer may use them."""
 
 
 class Member(NamedTuple):
@@ -46,10 +50,14 @@ class Roster:
 
     `unseen` counts launched instances that EC2 does not list yet. `sizes`: what all current nodes are worth, in nodes
     of the policy's first type, largest first; `next_size`: what the node is that would be launched now.
+
+    `at_work`: whose load counts. These are the nodes in service, and those that only some balancers use: what they
+    carry is there, whether they are counted on, as those on their way are, or not any more, as the overdue.
     """
 
     phases: dict[str, Phase]
     in_service: tuple[Member, ...]
+    at_work: tuple[Member, ...]
     leaving: tuple[Member, ...]
     warming: int
     unseen: int
@@ -60,7 +68,7 @@ class Roster:
     serving: float
     """What those in service are worth."""
     cold: bool
-    """Whether any of these has been in service for less than `warm_up`."""
+    """Whether any at work has been in service for less than `warm_up`."""
 
     @property
     def current(self) -> int:
@@ -98,12 +106,15 @@ def call_roll(view: View) -> Roster:
         for node in view.others
         if phases[node.instance_id] in WARMING and not overdue(node, view)
     ]
+    partly = [node for node in view.others if phases[node.instance_id] in _OUTSIDE and used(node)]
+    also = tuple([_member(node.instance, view, weigh) for node in partly])
     launched = unseen(view)
     serving = _worth(in_service)
     coming = [*map(weigh, warming), *map(weigh, launched)]
     return Roster(
         phases=phases,
         in_service=in_service,
+        at_work=(*in_service, *also) if also else in_service,
         leaving=tuple([_member(node.instance, view, weigh) for node in leaving]),
         warming=len(warming),
         unseen=len(launched),
@@ -111,7 +122,7 @@ def call_roll(view: View) -> Roster:
         next_size=weigh(next_type(view)),
         capacity=sum(coming, serving.total),
         serving=serving.total,
-        cold=serving.cold,
+        cold=serving.cold or any(member.cold for member in also),
     )
 
 

@@ -14,7 +14,7 @@ from math import ceil
 
 from autoscaler.decide.load import Load, is_sum
 from autoscaler.decide.roster import Roster
-from autoscaler.decide.verdicts import unheard
+from autoscaler.decide.verdicts import ignored, ignores, stamped_ahead, unheard
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import Amount, Step, StepScaling
@@ -35,10 +35,8 @@ def take_steps(
     if silence:
         return silence
     value = load.growing if is_sum(signal) else load.level
-    content = load.missing or any(step.remove for step in rule.steps)
-    silent = Direction.HOLD if content else Direction.ABSTAIN
     if not since:
-        return Verdict(name, silent, current, f"{rule.signal} is within every threshold", value, missing=load.missing)
+        return _within(rule, signal, load, current)
     held = [step for step in rule.steps if _held(step, since.get(_key(rule, step)), now)]
     wanted = max((len(roster.in_service) + _amount(step.add, roster) for step in held if step.add), default=0)
     if wanted > current:
@@ -48,7 +46,23 @@ def take_steps(
         left = max(0, current - cut)
         return Verdict(name, Direction.IN, left, _sentence(rule, value, held), value, missing=load.missing)
     detail = f"{rule.signal} is beyond a threshold, and waits"
-    return Verdict(name, Direction.HOLD, current, detail, value, missing=load.missing)
+    return Verdict(name, Direction.HOLD, current, detail, value, missing=_needed(signal, load))
+
+
+def _within(rule: StepScaling, signal: Signal, load: Load, current: int) -> Verdict:
+    """Say what a rule says that is beyond no threshold, or does not know whether it is below one."""
+    name, value = f"step:{rule.signal}", load.growing if is_sum(signal) else load.level
+    missing = _needed(signal, load)
+    if ignores(signal) and load.missing and any(_below(step, _low(signal, load)) for step in rule.steps):
+        return Verdict(name, Direction.ABSTAIN, current, ignored(load), value, missing=load.missing)
+    content = missing or any(step.remove for step in rule.steps)
+    detail = f"{rule.signal} is within every threshold{stamped_ahead(load)}"
+    return Verdict(name, Direction.HOLD if content else Direction.ABSTAIN, current, detail, value, missing=missing)
+
+
+def _needed(signal: Signal, load: Load) -> tuple[str, ...]:
+    """Return what is missing to a rule that holds: nothing of what it ignores, for without that it would hold, too."""
+    return () if ignores(signal) else load.missing
 
 
 def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mapping[str, datetime]:
@@ -57,10 +71,15 @@ def breaches(rule: StepScaling, signal: Signal, load: Load, view: View) -> Mappi
     What is leaving counts for a lull: its viewers may come back.
     """
     high = load.growing if is_sum(signal) else load.level
-    low = load.shrinking if is_sum(signal) else load.shrinking / (load.members or 1.0)
+    low = _low(signal, load)
     told = load.known or isinstance(signal.on_missing, Assumption)
     passed = [step for step in rule.steps if told and (_above(step, high) or (_below(step, low) and not load.missing))]
     return {key: view.memory.breaches.get(key, view.now) for key in (_key(rule, step) for step in passed)}
+
+
+def _low(signal: Signal, load: Load) -> float:
+    """Return the load to shrink by, as thresholds are held against it."""
+    return load.shrinking if is_sum(signal) else load.shrinking / (load.members or 1.0)
 
 
 def _above(step: Step, value: float) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from autoscaler.decide.load import Load
 from autoscaler.decide.roster import Roster, rounded_up
-from autoscaler.decide.verdicts import incomplete, unheard
+from autoscaler.decide.verdicts import ignored, ignores, incomplete, unheard
 from autoscaler.model.decision import Direction, Verdict
 from autoscaler.policy.rules import TargetTracking
 from autoscaler.policy.signals import Signal
@@ -28,7 +28,8 @@ def track_target(rule: TargetTracking, signal: Signal, load: Load, roster: Roste
         return silence
     direction, desired, detail = _wish(rule, signal, load, roster, current)
     needed = rounded_up(load.growing / rule.per_node)
-    return Verdict(name, direction, desired, detail, load.growing, rule.per_node, load.missing, needed)
+    missing = () if direction is Direction.HOLD and ignores(signal) else load.missing  # it knows that it holds
+    return Verdict(name, direction, desired, detail, load.growing, rule.per_node, missing, needed)
 
 
 def _wish(rule: TargetTracking, signal: Signal, load: Load, roster: Roster, current: int) -> tuple[Direction, int, str]:
@@ -36,10 +37,12 @@ def _wish(rule: TargetTracking, signal: Signal, load: Load, roster: Roster, curr
     wished, carried = roster.nodes_for(load.growing / target), target * roster.capacity
     if wished > current and load.growing > carried * (1 + slack):
         return Direction.OUT, wished, _sentence(rule, load.growing, wished)
-    if load.missing:
+    if load.missing and not ignores(signal):
         return Direction.HOLD, current, incomplete(rule.signal, signal, load)
     wanted = roster.nodes_for(load.shrinking / target)
     if wanted < current and load.shrinking < carried * (1 - slack):
+        if load.missing:  # of nodes that are leaving: what they carry may be what the others are needed for
+            return Direction.ABSTAIN, current, ignored(load)
         return Direction.IN, wanted, _sentence(rule, load.shrinking, wanted)
     return Direction.HOLD, current, f"{rule.signal} is inside the tolerance"
 

@@ -62,7 +62,7 @@ def _add(signal: Signal, windows: Mapping[str, Window], samples: Mapping[str, Sa
 
 
 def _fresh(signal: Signal, samples: Mapping[str, Sample], now: datetime) -> Mapping[str, Sample]:
-    return {member: sample for member, sample in samples.items() if now - sample.at <= signal.max_age}
+    return {member: sample for member, sample in samples.items() if signal.takes(sample.at, now)}
 
 
 def _moved(past: Past, passed: int) -> Past:
@@ -87,10 +87,12 @@ def _added(past: Past | None, sample: Sample, now: datetime) -> Past:
 
 
 def _means(signal: Signal, window: Window, view: View) -> Mapping[str, Sample]:
-    samples = view.snapshot.samples.get(signal.key_of_latest, _NOTHING)
+    """Return the means; what is stamped too far in the future stays as it is, for those who say that it is."""
+    samples, now = view.snapshot.samples.get(signal.key_of_latest, _NOTHING), view.now
     return {
-        member: _mean(window.members[member], sample, view.now, signal.window)
-        for member, sample in _fresh(signal, samples, view.now).items()
+        member: _mean(window.members[member], sample, now, signal.window) if signal.takes(sample.at, now) else sample
+        for member, sample in samples.items()
+        if now - sample.at <= signal.max_age
     }
 
 

@@ -15,17 +15,17 @@ class Column(Mapping[str, Sample]):
         """`values` are by subject; `at` is when they were true: all at one time, or each at its own."""
         self._values = values
         self._at = at
-        self._last: tuple[datetime | None, Mapping[str, float]] = (None, {})
+        self._last: tuple[tuple[datetime, datetime] | None, Mapping[str, float]] = (None, {})
 
-    def since(self, oldest: datetime) -> Mapping[str, float]:
-        """Return the values that are no older."""
+    def between(self, oldest: datetime, newest: datetime) -> Mapping[str, float]:
+        """Return the values that are of these times, or between."""
         if isinstance(self._at, datetime):
-            return self._values if self._at >= oldest else {}
+            return self._values if oldest <= self._at <= newest else {}
         asked, fresh = self._last
-        if oldest != asked:
+        if (oldest, newest) != asked:
             times = self._at
-            fresh = {subject: value for subject, value in self._values.items() if times[subject] >= oldest}
-            self._last = oldest, fresh  # one assignment: no thread sees the one without the other
+            fresh = {subject: value for subject, value in self._values.items() if oldest <= times[subject] <= newest}
+            self._last = (oldest, newest), fresh  # one assignment: no thread sees the one without the other
         return fresh
 
     def __getitem__(self, subject: str) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
@@ -104,7 +104,7 @@ class OnMissing(StrEnum):
 
     `hold`: grow only if the known members alone demand it, the silent ones taken for idle.
     `scale_out_only`: take the silent ones to be as busy as the mean of the known ones.
-    `ignore`: have no opinion; the other rules decide.
+    `ignore`: have no opinion where the value might change it; the other rules decide.
     `assume(x)`: take each silent member to be at x.
     """
 
@@ -177,7 +177,10 @@ class Signal(Record):
         default=timedelta(0),
         description="take each value as the mean of so long, from 1s to 1h, instead of the latest",
     )
-    max_age: Duration = Field(default=timedelta(seconds=20), description="an older value is missing")
+    max_age: Duration = Field(
+        default=timedelta(seconds=20),
+        description="an older value is missing, and one that is stamped as far in the future",
+    )
     on_missing: Annotated[
         OnMissing | Assumption,
         BeforeValidator(_on_missing, json_schema_input_type=_AnyOnMissing),
@@ -227,6 +230,13 @@ class Signal(Record):
         if self.aggregate == Aggregate.SUM and self.figure in MEANS:
             message = "times do not add up; use mean, max, or a percentile"
             yield PydanticCustomError("aggregate", message, {"at": ("aggregate",)})
+
+    def takes(self, at: datetime, now: datetime) -> bool:
+        """Whether a value of that time says anything of now: it is not too old, nor as far in the future.
+
+        Clocks differ a little. Of a value whose clock is further ahead nobody knows how old it is.
+        """
+        return abs(now - at) <= self.max_age
 
     @cached_property
     def key(self) -> str:

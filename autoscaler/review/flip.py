@@ -167,13 +167,13 @@ def _obstacle(decision: Decision) -> str:
 def _filled(case: Case) -> Mapping[str, Mapping[str, Sample]]:
     """Give every silent node the mean of those that spoke, and take what is only part of a value for the whole."""
     roster, view = case.roll()
-    members = [node.instance_id for node in (*roster.in_service, *roster.leaving)]
+    members = [node.instance_id for node in (*roster.at_work, *roster.leaving)]
     samples = dict(case.snapshot.samples)
     for signal in case.policy.signals.values():
         known = {
             subject: replace(sample, partial=False)
             for subject, sample in samples.get(signal.key, {}).items()
-            if view.now - sample.at <= signal.max_age
+            if signal.takes(sample.at, view.now)
         }
         if not known:
             continue

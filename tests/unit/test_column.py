@@ -37,17 +37,17 @@ def test_it_is_as_good_as_a_dict(column: Column, samples: dict[str, Sample]) -> 
 
 @pytest.mark.parametrize(("age", "known"), [(0, ["i-1"]), (5, ["i-1", "i-2"]), (59, ["i-1", "i-2"]), (60, [*VALUES])])
 def test_values_are_told_that_are_no_older(age: int, known: list[str]) -> None:
-    assert Column(VALUES, AT).since(NOW - seconds(age)) == {key: VALUES[key] for key in known}
+    assert Column(VALUES, AT).between(NOW - seconds(age), NOW) == {key: VALUES[key] for key in known}
 
 
 def test_each_who_asks_gets_an_answer_of_his_own() -> None:
     column = Column(VALUES, AT)
     for age in (60, 0, 5, 5, 60):
         oldest = NOW - seconds(age)
-        assert column.since(oldest) == {key: VALUES[key] for key, at in AT.items() if at >= oldest}
+        assert column.between(oldest, NOW) == {key: VALUES[key] for key, at in AT.items() if at >= oldest}
 
 
 def test_values_of_one_time_are_all_recent_enough_or_none_is() -> None:
     column = Column(VALUES, NOW)
-    assert column.since(NOW) == VALUES
-    assert column.since(NOW + seconds(1)) == {}
+    assert column.between(NOW, NOW) == VALUES
+    assert column.between(NOW + seconds(1), NOW + seconds(2)) == {}

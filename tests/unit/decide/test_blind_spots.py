@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from autoscaler.decide.pipeline import decide
-from autoscaler.model.decision import Decision, Direction
+from autoscaler.decide.roster import call_roll
+from autoscaler.decide.view import View
+from autoscaler.decide.windows import smooth
+from autoscaler.model.decision import Decision, Direction, Phase
 from autoscaler.model.memory import DrainRecord, Memory, Recommendation
-from autoscaler.model.snapshot import Sample, ServerStatus
-from tests.support.fleet import CPU, NOW, SESSIONS, node, policy, seasoned, seconds, snapshot
+from autoscaler.model.snapshot import GROUP, Heartbeat, Node, Sample, ServerStatus
+from tests.support.fleet import CPU, LONG_AGO, NOW, SESSIONS, node, policy, seasoned, seconds, server, snapshot
 
 SIX = range(1, 7)
 GPU = "ams.node.gpu_percent"
@@ -227,3 +230,180 @@ def test_who_is_content_still_delays_growth() -> None:
         decision, memory = decide(snapshot(*nodes, cpu=cpu, at=NOW + seconds(age)), rules, memory)
         sizes.append(decision.desired)
     assert sizes[-1] == 6
+
+
+IGNORED = {"cpu": {"from": CPU, "on_missing": "ignore"}, "sessions": SUM}
+STEPS = [{"above": 70, "add": 1}, {"below": 20, "remove": 1}]
+TWO_STEPS = {"step": {"signal": "cpu", "steps": STEPS}}
+ADDING = {"step": {"signal": "cpu", "steps": STEPS[:1]}}
+
+
+def with_a_silent_one_leaving(rule: dict[str, Any], cpu: float, sessions: float = 10.0) -> Decision:
+    """Five in service of which everything is known, and a sixth that drains and whose CPU nobody tells."""
+    told = {
+        CPU: {f"i-{number}": Sample(cpu, NOW) for number in SIX if number < 6},
+        SESSIONS: {f"i-{number}": Sample(sessions, NOW) for number in SIX},
+    }
+    shot = snapshot(*(node(number) for number in SIX if number < 6), node(6, status=ServerStatus.DRAIN), samples=told)
+    beside = COUNT | ({"group": rule["group"]} if "group" in rule else {})
+    rules = policy(bounds={"min": 1, "max": 50}, signals=IGNORED, scale=[rule, beside])
+    return decide(shot, rules, seasoned(*SIX, drains={"i-6": DrainRecord(NOW)}))[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "cpu", "direction", "desired"),
+    [
+        (HOLD, 90.0, Direction.OUT, 8),
+        (HOLD, 58.0, Direction.HOLD, 5),  # whatever the sixth carries, this is no less
+        (HOLD, 5.0, Direction.ABSTAIN, 1),  # here it matters, and that is ignored: the others decide
+        (TWO_STEPS, 90.0, Direction.OUT, 6),
+        (TWO_STEPS, 58.0, Direction.HOLD, 5),
+        (TWO_STEPS, 5.0, Direction.ABSTAIN, 1),
+        (ADDING, 5.0, Direction.ABSTAIN, 1),
+    ],
+)
+def test_the_silence_of_who_leaves_silences_nobody_who_ignores_it(
+    rule: dict[str, Any], cpu: float, direction: Direction, desired: int
+) -> None:
+    found = with_a_silent_one_leaving(rule, cpu)
+    assert (found.verdicts[0].direction, found.desired) == (direction, desired)
+
+
+def test_who_ignores_the_silence_of_who_leaves_never_shrinks_by_it() -> None:
+    for cpu in (0.0, 5.0, 30.0, 55.0):
+        assert with_a_silent_one_leaving(HOLD, cpu, sessions=100.0).desired >= 5
+
+
+WAITING_STEPS = {"step": {"signal": "cpu", "steps": [{"above": 50, "for": "1m", "add": 1}]}}
+
+
+@pytest.mark.parametrize("rule", [HOLD, TWO_STEPS, WAITING_STEPS])
+def test_who_is_content_while_one_that_leaves_is_silent_vetoes_nothing_within_a_group(rule: dict[str, Any]) -> None:
+    found = with_a_silent_one_leaving(rule | {"group": "a"}, 58.0)
+    assert (found.verdicts[0].direction, found.desired) == (Direction.HOLD, 1)
+
+
+def used_by_one_balancer(number: int, sessions: int, status: ServerStatus = ServerStatus.UP, **facts: Any) -> Node:
+    """A node that the second balancer takes for dead."""
+    other = replace(server(number, ServerStatus.DOWN), balancer="lb2")
+    return node(number, servers=(server(number, status, sessions), other), sessions=sessions, **facts)
+
+
+def beside_a_disputed_one(each: float, disputed: Node, memory: Memory, told: dict[str, float], **rules: Any) -> View:
+    """Five in service on two balancers, and a sixth about which these differ."""
+    nodes = [
+        node(number, servers=(server(number), replace(server(number), balancer="lb2"))) for number in SIX if number < 6
+    ]
+    samples = {SESSIONS: {f"i-{number}": Sample(each, NOW) for number in SIX if number < 6}}
+    samples[SESSIONS] |= {key: Sample(value, NOW) for key, value in told.items()}
+    shot = snapshot(*nodes, disputed, samples=samples)
+    (first,) = shot.proxies
+    shot = replace(shot, proxies=(first, replace(first, balancer="lb2", servers=())))
+    return View(shot, policy(**{"bounds": {"min": 1, "max": 50}, "signals": {"sessions": SUM}, **rules}), memory)
+
+
+OVERDUE = seasoned(*SIX, outside={"i-6": NOW - seconds(120)})
+WAITING = seasoned(*SIX, outside={"i-6": NOW - seconds(119)})
+
+
+@pytest.mark.parametrize(
+    ("each", "memory", "current", "desired"),
+    [
+        (90.0, OVERDUE, 5, 8),  # 450 and the 300 that are there, too
+        (10.0, OVERDUE, 5, 4),  # and not 1
+        (100.0, WAITING, 6, 8),
+        (10.0, WAITING, 6, 6),  # nothing shrinks while it may come back
+    ],
+)
+def test_sessions_on_a_node_that_only_one_balancer_uses_are_load(
+    each: float, memory: Memory, current: int, desired: int
+) -> None:
+    seen = beside_a_disputed_one(each, used_by_one_balancer(6, 300), memory, {"i-6": 300.0}, scale=[COUNT])
+    found = decide(seen.snapshot, seen.policy, seen.memory)[0]
+    assert (found.current, found.desired) == (current, desired)
+
+
+@pytest.mark.parametrize(
+    ("disputed", "at_work"),
+    [
+        (used_by_one_balancer(6, 0), True),  # HLS is hardly ever a session
+        (used_by_one_balancer(6, 1, ServerStatus.DOWN), True),
+        (used_by_one_balancer(6, 0, ServerStatus.DOWN), False),
+        (node(6, status=None), False),
+    ],
+)
+def test_who_is_used_by_nobody_is_not_at_work(disputed: Node, at_work: bool) -> None:  # noqa: FBT001 - a case
+    seen = beside_a_disputed_one(10.0, disputed, OVERDUE, {}, scale=[COUNT])
+    roster = call_roll(seen)
+    assert [member.instance_id for member in roster.at_work] == [f"i-{n}" for n in SIX if n < 6 or at_work]
+    assert (len(roster.in_service), roster.serving, roster.current) == (5, 5.0, 5)
+    silent = decide(seen.snapshot, seen.policy, seen.memory)[0]
+    assert silent.desired == (5 if at_work else 1)  # whose load nobody tells
+
+
+def test_sessions_that_are_left_on_a_lost_node_are_counted_where_their_viewers_come_back() -> None:
+    lost = used_by_one_balancer(
+        6, 300, ServerStatus.DOWN, heartbeat=Heartbeat(NOW - seconds(60), 50.0), answers=False
+    )  # fmt: skip
+    memory = replace(OVERDUE, suspects={"i-6": LONG_AGO})
+    seen = beside_a_disputed_one(90.0, lost, memory, {"i-6": 300.0}, scale=[COUNT])
+    roster = call_roll(seen)
+    assert (roster.phases["i-6"], roster.at_work) == (Phase.LOST, roster.in_service)
+
+
+def test_a_boot_that_one_balancer_uses_already_counts_at_most_as_its_target() -> None:
+    signals = {"cpu": {"from": CPU}, "busy": {"expr": "cpu"}}
+    for name, load in (("cpu", 360.0), ("busy", 5 * 400 / 6 + 60)):  # an expression is told of all nodes as one
+        rule = {"target_tracking": {"signal": name, "target": 60}}
+        booting = used_by_one_balancer(6, 1, launched_at=NOW - seconds(90))
+        memory = seasoned(1, 2, 3, 4, 5, outside={"i-6": NOW})
+        seen = beside_a_disputed_one(0.0, booting, memory, {}, signals=signals, scale=[rule])
+        told = {CPU: {f"i-{number}": Sample(100.0 if number == 6 else 60.0, NOW) for number in SIX}}
+        found = decide(replace(seen.snapshot, samples=told), seen.policy, seen.memory)[0]
+        assert (found.current, found.desired) == (6, 6)
+        assert found.verdicts[0].value == pytest.approx(load)
+
+
+AHEAD = NOW + seconds(21)
+SAID = ": 1 value is stamped too far in the future"
+
+
+@pytest.mark.parametrize(
+    ("signal", "detail"),
+    [
+        ({}, "cpu is missing of 1 node" + SAID),
+        ({"window": "1m"}, "cpu is missing of 6 nodes" + SAID),  # the others have just begun
+        ({"on_missing": "ignore"}, "1 values are missing, and it was told to ignore that" + SAID),
+    ],
+)
+def test_a_value_of_a_clock_that_is_far_ahead_is_missing_and_that_is_said(signal: dict[str, Any], detail: str) -> None:
+    """Its node may have been silent for an hour: nobody can tell."""
+    signals = {"cpu": {"from": CPU, "max_age": "20s", **signal}}
+    told = {f"i-{number}": Sample(5.0, AHEAD if number == 6 else NOW) for number in SIX}
+    rules = policy(bounds={"min": 1, "max": 50}, signals=signals)
+    shot = smooth(rules, seasoned(*SIX), snapshot(*map(node, SIX), samples={CPU: told}))
+    found = decide(shot, rules, seasoned(*SIX))[0]
+    assert (found.desired, found.verdicts[0].detail, found.verdicts[0].missing[-1]) == (6, detail, "i-6")
+
+
+def test_clocks_may_differ_as_much_as_a_value_may_be_old() -> None:
+    for ahead, desired in ((20, 1), (21, 6), (-20, 1), (-21, 6)):
+        told = {CPU: {f"i-{number}": Sample(5.0, NOW + seconds(ahead)) for number in SIX}}
+        assert decide(snapshot(*map(node, SIX), samples=told), policy(), seasoned(*SIX))[0].desired == desired
+
+
+def test_clocks_that_are_far_ahead_are_told_of_by_every_kind_of_signal_and_rule() -> None:
+    signals = {"viewers": {"from": "mongodb.viewers", "aggregate": "sum"}, "cpu": {"from": CPU}}
+    signals |= {"busy": {"expr": "cpu + viewers / capacity"}, "halved": {"expr": "cpu / 2"}}
+    told = {"mongodb.viewers": {GROUP: Sample(9.0, AHEAD)}, CPU: {"i-1": Sample(9.0, NOW), "i-2": Sample(9.0, AHEAD)}}
+    targets = [{"signal": name, "target": 60} for name in ("busy", "halved")]
+    rules = [{"target_tracking": target} for target in [{"signal": "viewers", "target_per_node": 60}, *targets]]
+    shot = snapshot(node(1), node(2), samples=told)
+    found = decide(shot, policy(signals=signals, scale=[*rules, TWO_STEPS]), seasoned(1, 2))[0]
+    assert [verdict.detail for verdict in found.verdicts] == [
+        "no fresh value" + SAID,
+        "no fresh value: 2 values are stamped too far in the future",
+        "halved lacks all or part of cpu" + SAID,
+        "cpu is within every threshold" + SAID,
+    ]
+    assert found.desired == 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from autoscaler.decide.capacity import next_type, weight
-from autoscaler.decide.classify import classify, overdue, suspect, unseen
+from autoscaler.decide.classify import classify, overdue, suspect, unseen, used
 from autoscaler.decide.roster import Member, Roster, call_roll
 from autoscaler.decide.track import track
 from autoscaler.decide.view import View
@@ -140,18 +140,24 @@ def test_a_roll_is_what_each_node_answers(told: Facts, policy: Policy, memory: M
     assert roster.capacity == pytest.approx(expected.capacity)
 
 
+_NOT_AT_WORK = {Phase.IN_SERVICE, Phase.STOPPED, Phase.PENDING, Phase.TERMINATING, Phase.LOST}
+
+
 def one_by_one(view: View) -> Roster:
     """Call the roll without knowing anything of the nodes as a whole."""
     nodes = view.snapshot.nodes
     phases = {node.instance_id: classify(node, view) for node in nodes}
     in_service = [_member(node, view) for node in nodes if phases[node.instance_id] is Phase.IN_SERVICE]
     coming = [node for node in nodes if phases[node.instance_id] in WARMING and not overdue(node, view)]
+    outside = [n for n in nodes if phases[n.instance_id] in {*Phase} - LEAVING - _NOT_AT_WORK]
+    partly = [_member(node, view) for node in outside if used(node)]
     launched = unseen(view)
     serving = [member.weight for member in in_service]
     sizes = [*serving, *(weight(kind, view) for kind in (*(n.instance.instance_type for n in coming), *launched))]
     return Roster(
         phases=phases,
         in_service=tuple(in_service),
+        at_work=(*in_service, *partly),
         leaving=tuple(_member(node, view) for node in nodes if phases[node.instance_id] in LEAVING),
         warming=len(coming),
         unseen=len(launched),
@@ -159,7 +165,7 @@ def one_by_one(view: View) -> Roster:
         next_size=weight(next_type(view), view),
         capacity=sum(sizes),
         serving=sum(serving),
-        cold=any(member.cold for member in in_service),
+        cold=any(member.cold for member in (*in_service, *partly)),
     )
 
 
