@@ -82,19 +82,19 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     """Play two policies against the same traffic: what gets better, what worse, and where they first part."""
     gates = [parse_gate(text) for text in fail_on or ()]
     setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
-    sides = (_groups(base, group), _groups(head, group))
-    pairs = _pairs(*sides)
+    sides = (_groups(base), _groups(head))
+    pairs = _pairs(*sides, group)
     plan = Plan(pairs, traces_of(trace, setting), seeds_of(seeds, seed), setting)
     with ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
         matches = play_all(plan, Path(folder), jobs or processors(), done)
-    only_base, only_head = (sorted(side.keys() - pairs.keys()) for side in sides)
+    only_base, only_head = ([] if group else sorted(side.keys() - pairs.keys()) for side in sides)
     review = Review(base, head, pairs, plan.seeds, matches, failures(gates, matches), only_base, only_head)
     typer.echo(_FORMS[form](review), nl=False)
     if review.failed:
         raise typer.Exit(1)
 
 
-def _groups(place: str, only: str | None) -> dict[str, Policy]:
+def _groups(place: str) -> dict[str, Policy]:
     """Read one side's policies, by their groups."""
     if is_revision(place):
         texts = revision_texts(place)
@@ -102,15 +102,19 @@ def _groups(place: str, only: str | None) -> dict[str, Policy]:
         texts = {str(file): read_text(file) for file in policy_files(Path(place))}
     if not texts:
         raise ConfigurationError([Problem(place, 0, 0, "no-policies", "holds no policy file (*.yaml)")])
-    return {policy.group: policy for policy in load_policies(texts) if only in {None, policy.group}}
+    return {policy.group: policy for policy in load_policies(texts)}
 
 
-def _pairs(base: dict[str, Policy], head: dict[str, Policy]) -> dict[str, Pair]:
+def _pairs(base: dict[str, Policy], head: dict[str, Policy], only: str | None) -> dict[str, Pair]:
     """Match groups by name. Without any there is nothing to say, and silence would pass every `--fail-on`."""
-    both = sorted(base.keys() & head.keys())
+    both = [group for group in sorted(base.keys() & head.keys()) if only in {None, group}]
     if not both:
-        names = [", ".join(sorted(side)) or "none" for side in (base, head)]
-        raise usage("compare", f"no group is in both: base has {names[0]}; head has {names[1]}")
+        sides = {"base": base, "head": head}
+        known = "; ".join(f"{side} has {', '.join(sorted(groups))}" for side, groups in sides.items())
+        if only is None:
+            raise usage("compare", f"no group is in both: {known}")
+        having = [side for side, groups in sides.items() if only in groups]
+        raise usage("--group", f"{only!r} is only in {having[0]}" if having else f"{only!r} is in neither", known)
     return {group: Pair(base[group], head[group]) for group in both}
 
 

@@ -145,7 +145,9 @@ def test_groups_are_matched_by_name_and_the_others_are_said() -> None:
     assert "- Only in base, not played: `gone`" in shown
     assert "- Only in head, not played: `new`" in shown
     assert list(told("a", "b", "--to", "1m", "--group", "edge")["base"]) == ["rush"]
-    assert refused("a", "b", "--group", "gone").endswith("no group is in both: base has gone; head has none")
+    known = "(base has edge, gone, other; head has edge, new, other)"
+    assert refused("a", "b", "--group", "gone").endswith(f"--group: usage 'gone' is only in base {known}")
+    assert refused("a", "b", "--group", "nosuch").endswith(f"--group: usage 'nosuch' is in neither {known}")
 
 
 def test_a_side_can_be_a_revision(files: Path) -> None:
