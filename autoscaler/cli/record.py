@@ -19,6 +19,7 @@ from autoscaler.cli.playing import ended_well
 from autoscaler.model.errors import ObservationError
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Streams
+from autoscaler.report.counts import counted
 from autoscaler.runtime.settings import load_settings, settings_file
 from autoscaler.runtime.wiring import reading_back
 
@@ -54,7 +55,7 @@ def record(
         if not count.taken:
             span = f"from {since.isoformat()}" + (f" to before {until.isoformat()}" if until else "")
             raise ObservationError(SOURCE, f"no cycle of {', '.join(groups)} is in the journal {span}")
-    typer.echo(f"{count.taken} cycles", err=True)
+    typer.echo(counted(count.taken, "cycle"), err=True)
     if count.lost:
         raise typer.Exit(ObservationError.exit_code)
 

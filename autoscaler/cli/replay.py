@@ -21,6 +21,7 @@ from autoscaler.model.codec import Plain, to_plain
 from autoscaler.model.errors import Problem
 from autoscaler.model.report import CycleReport
 from autoscaler.policy.text import read_policy
+from autoscaler.report.counts import counted
 from autoscaler.review.replay import Departure
 from autoscaler.review.replay import replay as replay_cycle
 from autoscaler.runtime.settings import load_settings
@@ -150,7 +151,7 @@ def text(tally: Tally) -> Iterator[str]:
             yield f"    recorded  {_shown(departure.recorded)}"
             yield f"    replayed  {_shown(departure.replayed)}"
         if len(tally.first.departures) > _MOST_SHOWN:
-            yield f"  and {len(tally.first.departures) - _MOST_SHOWN} more places"
+            yield f"  and {counted(len(tally.first.departures) - _MOST_SHOWN, 'more place')}"
     yield f"{tally.matched} of {tally.matched + tally.mismatched} cycles match"
     if tally.unreplayable:
         yield f"{tally.unreplayable} could not be replayed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from autoscaler.report.counts import counted
 from autoscaler.simulate.compare.comparison import Match
 from autoscaler.simulate.compare.diary import Told
 from autoscaler.simulate.compare.review import Review
@@ -43,14 +44,13 @@ def proved(review: Review, sign: int) -> list[tuple[Match, str]]:
 def partings(match: Match) -> Iterator[str]:
     """Say in lines where the sides first part, and what each rule said on both."""
     for parting in match.partings:
-        cycles = "1 cycle" if parting.lasted == 1 else f"{parting.lasted} cycles"
-        yield f"{parting.at:%Y-%m-%d %H:%M:%S} UTC, cycle {parting.cycle}, for {cycles}"
+        yield f"{parting.at:%Y-%m-%d %H:%M:%S} UTC, cycle {parting.cycle}, for {counted(parting.lasted, 'cycle')}"
         for side, told in (("base", parting.base), ("head", parting.head)):
             yield from _told(side, told)
 
 
 def _told(side: str, told: Told) -> Iterator[str]:
-    yield f"  {side}: {told.current} -> {told.desired} nodes"
+    yield f"  {side}: {told.current} -> {counted(told.desired, 'node')}"
     yield from (f"    rule    {rule}: {wish}, {detail}" for rule, wish, detail in told.verdicts)
     yield from (f"    because {code}: {change}, {detail}" for code, change, detail in told.reasons)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoscaler.model.codec import Plain, to_plain
+from autoscaler.report.counts import counted
 from autoscaler.simulate.learn.learnt import Carried, Finding, Fitted, Learnt
 from autoscaler.simulate.learn.lesson import Growth, Lesson
 from autoscaler.simulate.learn.suggest import Advice, Suggestion
@@ -76,7 +77,9 @@ def _column(learnt: Learnt) -> tuple[str, ...]:
         (who, carried) for who, carried in (("viewers", learnt.viewers), ("publishers", learnt.publishers)) if carried
     ]
     seen = [
-        f"{count:.0f} {who}" for who, count in zip(("viewers", "publishers"), learnt.seen, strict=True) if count >= 1
+        counted(round(count), who)
+        for who, count in zip(("viewer", "publisher"), learnt.seen, strict=True)
+        if count >= 1
     ]
     return (
         learnt.instance_type,
@@ -108,9 +111,11 @@ def _carries(who: str, carried: Carried) -> str:
 def notes(told: Told) -> Iterator[str]:
     """Say what the numbers rest on, a line each, and then what was found."""
     lesson = told.lesson
-    yield f"{lesson.cycles} cycles, {lesson.readings} readings of nodes at work; viewers are {_counted(lesson)}"
+    readings = f"{counted(lesson.readings, 'reading')} of nodes at work"
+    yield f"{counted(lesson.cycles, 'cycle')}, {readings}; viewers are {_source(lesson)}"
     if lesson.repeated:
-        yield f"{lesson.repeated} cycles more are in two recordings: they count once"
+        more = counted(lesson.repeated, "cycle more is", "cycles more are")
+        yield f"{more} in two recordings: {'it counts' if lesson.repeated == 1 else 'they count'} once"
     if lesson.left_out:
         yield "left out: " + ", ".join(f"{count} {reason}" for reason, count in lesson.left_out.items())
     yield _growth(lesson.growth)
@@ -137,7 +142,7 @@ def _growth(growth: Growth) -> str:
     )
 
 
-def _counted(lesson: Lesson) -> str:
+def _source(lesson: Lesson) -> str:
     return f"{lesson.count.key}, less publishers" if lesson.count.less_publishers else lesson.count.key or "none"
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autoscaler.report import words
+from autoscaler.report.counts import counted
 from autoscaler.report.moments import MOST_TURNS, Moments
 from autoscaler.report.panels import panels
 from autoscaler.report.scales import in_words, time_marks
@@ -20,7 +21,7 @@ _LOADER = PackageLoader("autoscaler.report", "page")
 _PAGES = Environment(
     loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
 )
-_PAGES.filters["in_words"] = in_words
+_PAGES.filters |= {"in_words": in_words, "counted": counted}
 
 
 def render(played: Played, measures: Measures, policy_text: str) -> str:

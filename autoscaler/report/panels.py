@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from autoscaler.report.counts import counted
 from autoscaler.report.moments import Moments
 from autoscaler.report.scales import Mark, in_words, value_marks
 from autoscaler.report.shapes import area, bars, stems, steps
@@ -120,7 +121,8 @@ def _rejected(moments: Moments) -> Panel:
         ("cut", "cut: its node was ended", cut),
     ]
     worst = f" A bar is the worst of the cycles within {in_words(moments.each_s)}." if moments.merged > 1 else ""
-    told = f"{sum(moments.values('rejected')):,} sessions were rejected and {sum(moments.values('cut')):,} were cut."
+    refused = counted(sum(moments.values("rejected")), "session was", "sessions were")
+    told = f"{refused} rejected and {counted(sum(moments.values('cut')), 'was', 'were')} cut."
     return Panel(
         key="rejected",
         title="Rejected sessions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autoscaler.report.comparison import number
+from autoscaler.report.counts import counted
 from autoscaler.simulate.compare.scales import ALWAYS_SHOWN
 from autoscaler.simulate.tune.outcome import Outcome
 from autoscaler.simulate.tune.trial import Trial
@@ -85,7 +86,7 @@ def told(outcome: Outcome) -> Iterator[str]:
         yield "Nothing that was tried beats the current policy."
     if search.refused:
         (reason, _), *_ = search.refused.most_common(1)
-        count = _counted(search.refused.total(), "of them was no policy", "of them were no policies")
+        count = counted(search.refused.total(), "of them was no policy", "of them were no policies")
         yield f"{count}: {reason}, for example."
     if len(outcome.best) > MOST_SHOWN:
         yield f"{MOST_SHOWN} of the {len(outcome.best)} best are shown; --json has them all."
@@ -105,8 +106,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
     tried = len(search.trials) - 1 - search.spare
     spare = f", {search.spare} more to leave out changes that gain nothing" if search.spare else ""
     yield (
-        f"{_counted(tried, 'policy was', 'policies were')} tried beside the current one{spare}, "
-        f"on {', '.join(traces)} with {_counted(len(search.contest.seeds), 'seed', 'seeds')}."
+        f"{counted(tried, 'policy was', 'policies were')} tried beside the current one{spare}, "
+        f"on {', '.join(traces)} with {counted(len(search.contest.seeds), 'seed')}."
     )
     limits = "; ".join(limit.text for limit in search.goal.limits)
     yield f"Minimised: {', '.join(search.goal.objectives)}. Limits: {limits or 'none'}."
@@ -130,10 +131,6 @@ def _rows(outcome: Outcome) -> Iterator[list[str]]:
 def _figure(value: float, now: float, *, share: bool) -> str:
     change = f" ({100 * (value - now) / now:+.1f} %)" if share and now and value != now else ""
     return number(value) + change
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}"
 
 
 def _row(cells: Sequence[str]) -> str:

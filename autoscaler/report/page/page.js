@@ -59,7 +59,7 @@
   const decision = (number, others) => {
     const [, had, wants, why] = turns[number];
     const box = make("div", "decision");
-    box.append(make("strong", "", `${wants > had ? "▲" : "▼"} ${had} → ${wants} nodes`));
+    box.append(make("strong", "", `${wants > had ? "▲" : "▼"} ${had} → ${wants} ${wants === 1 ? "node" : "nodes"}`));
     for (const reason of why) {
       const line = make("p");
       line.append(make("code", "", reasons[reason][0]), ` ${reasons[reason][1]}`);

@@ -212,6 +212,13 @@ def test_what_nobody_could_watch_is_no_calm(learn: Run, file: Path, story: list[
     assert "target_per_node: 145 -> " not in out
 
 
+def test_one_is_not_several(learn: Run, file: Path, story: list[CycleReport]) -> None:
+    file.write_text("".join(lines(story[:1])))
+    _, out, _ = learn(file, file)
+    assert "\n1 cycle, " in out
+    assert "\n1 cycle more is in two recordings: it counts once\n" in out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

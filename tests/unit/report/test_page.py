@@ -144,7 +144,9 @@ def test_what_did_not_happen_is_said_and_not_drawn() -> None:
 def test_rejections_and_cuts_are_told_apart() -> None:
     rejected = drawn(played([tick(0, rejected=4), tick(10, cut=1)]))["rejected"]
     assert [series.key for series in rejected.series] == ["rejected", "cut"]
-    assert rejected.told == "4 sessions were rejected and 1 were cut."
+    assert rejected.told == "4 sessions were rejected and 1 was cut."
+    one = drawn(played([tick(0, rejected=1), tick(10, cut=2000)]))["rejected"]
+    assert one.told == "1 session was rejected and 2,000 were cut."
 
 
 def test_a_point_of_several_cycles_begins_with_its_first() -> None:
@@ -182,6 +184,7 @@ def test_of_very_many_decisions_the_first_are_shown_and_all_are_counted(monkeypa
     run = played([tick(number * 10.0) for number in range(5)], turns)
     assert (len(Moments.of(run.timeline).turns), Moments.of(run.timeline).left_out) == (3, 2)
     assert "5 changes of the desired size, the first" in page(run)
+    assert ">1 change of the desired size<" in page(played([tick(0), tick(10)], turns[:1]))
 
 
 def test_a_run_of_one_cycle_is_drawn() -> None:
