@@ -54,6 +54,7 @@ def test_the_limits_that_are_told_are_those_of_the_code() -> None:
     assert f"made out {carry.LEAST_PART:.0%} of".replace("%", " %") in text
     assert f"more than {carry.MOST_BEND:g} points" in text
     assert f"fewer than {lesson.FEWEST_BOOTS} nodes were seen to come" in text
+    assert f"{lesson.USUAL_BOOT_S:g} s are taken for a boot" in text
     assert f"more than {carry._SELDOM:.0%} of the minutes".replace("%", " %") in text
     assert f"in at least {LEAST_KNOWN:.0%} of the cycles".replace("%", " %") in text
     assert MOST == 1_000_000
