@@ -69,10 +69,15 @@ def main() -> None:
 
 
 def _occupy() -> bool:
-    """Return whether stdout is closed: to print fails then. No file gets the number of a closed stream."""
+    """Return whether stdout is closed: to print fails then, while what a closed stderr would have shown is let go.
+
+    No file gets the number of a closed stream.
+    """
     while (number := os.open(os.devnull, os.O_RDONLY)) <= _LAST_STREAM:
         pass
     os.close(number)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     closed = sys.stdout is None
     if closed:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)

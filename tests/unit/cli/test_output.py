@@ -64,6 +64,14 @@ def test_a_closed_stdout_is_one_line(trace: Path, words: tuple[str | Path, ...],
     assert [page.read_text()[:15] for page in pages] == ["<!DOCTYPE html>"] * ("--html" in words)
 
 
+@pytest.mark.parametrize(("streams", "code", "begin"), [("2>&-", 0, "{"), (">&- 2>&-", 2, "")])
+def test_a_closed_stderr_changes_nothing(trace: Path, tmp_path: Path, streams: str, code: int, begin: str) -> None:
+    file = tmp_path / "out"
+    stdout = os.open(file, os.O_WRONLY | os.O_CREAT)
+    assert ended(stdout, "simulate", POLICY, "--trace", trace, "--json", line=f'exec "$@" {streams}') == (code, "")
+    assert file.read_text()[:1] == begin
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_page_that_is_not_wanted_any_more_leaves_nothing_behind(
     trace: Path, tmp_path: Path, sent: signal.Signals
