@@ -50,17 +50,17 @@ def run(
         with watching(settings) as base, _room(web, base, dry_run=dry_run):
             scores = Scoreboard()
             daemon = _dry(settings, base, signals, scores) if dry_run else _live(settings, base, signals)
-            code = _exit_code(daemon.cycle()) if once else _run(daemon, settings)
+            code = _exit_code(daemon.cycle()) if once else _run(daemon, settings, steering=not dry_run)
             if not once:  # a single cycle says all there is to say itself
                 scores.end()
     raise typer.Exit(code)
 
 
-def _run(daemon: Daemon, settings: Settings) -> int:
+def _run(daemon: Daemon, settings: Settings, *, steering: bool) -> int:
     """Run until told to stop. What was loaded up to here stays, so full collections need not walk through it again."""
     gc.collect()
     gc.freeze()
-    return daemon.run(settings.cycle, settings.give_up_after)
+    return daemon.run(settings.cycle, settings.give_up_after if steering else None)
 
 
 def _live(settings: Settings, base: Watching, signals: Signals) -> Daemon:

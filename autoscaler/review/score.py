@@ -14,6 +14,7 @@ from autoscaler.model.decision import Decision, Direction, Phase
 from autoscaler.model.memory import LONGEST_BLINK
 from autoscaler.model.plan import Drain
 from autoscaler.model.report import CycleReport
+from autoscaler.review.happened import Happened
 
 _REFUSALS = "ams.node.refusals"
 _HOUR = timedelta(hours=1)
@@ -26,6 +27,7 @@ class Score:
     cycles: Counter[str] = field(default_factory=Counter)
     launched: int = 0
     drained: set[str] = field(default_factory=set)
+    happened: Happened = field(default_factory=Happened)
     watched: timedelta = timedelta()
     real: timedelta = timedelta()
     wanted: timedelta = timedelta()
@@ -43,6 +45,7 @@ class Score:
             self._last = None
             return
         self._last = decision
+        self.happened.add(report)
         self.cycles[decision.direction] += 1
         self.cycles["short"] += _needed(decision) > _in_service(decision)
         self._launch(decision.desired - decision.current)
@@ -61,7 +64,10 @@ class Score:
             "larger_cycles": self.cycles[Direction.OUT],
             "smaller_cycles": self.cycles[Direction.IN],
             "would_launch": self.launched,
+            "launched": self.happened.launched,
             "would_drain": len(self.drained),
+            "drained": len(self.happened.drained),
+            "terminated": self.happened.terminated,
             "hours": round(self.watched / _HOUR, 4),
             "node_hours": round(self.real / _HOUR, 4),
             "wanted_node_hours": round(self.wanted / _HOUR, 4),

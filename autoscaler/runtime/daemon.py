@@ -102,11 +102,11 @@ class Daemon:
             raise failures[0]
         return reports
 
-    def run(self, every: timedelta, give_up_after: int) -> int:
+    def run(self, every: timedelta, give_up_after: int | None) -> int:
         """Run cycles until told to stop, which lets the running one finish. Returns the exit code.
 
-        `give_up_after` failed cycles in a row end the process with
-        the last failure's exit code, for a supervisor to start it anew.
+        `give_up_after` failed cycles in a row end the process with the last failure's exit code, for a supervisor to
+        start it anew; None of them do where nothing is steered, and a new start would only lose what was counted.
         """
         schedule = Schedule(self._once, every, lambda trouble: self._trouble(trouble, give_up_after))
         self._log.info(
@@ -141,7 +141,7 @@ class Daemon:
     def _groups(self) -> list[str]:
         return [policy.group for policy in self._in_force.policies]
 
-    def _trouble(self, trouble: BaseException | str, give_up_after: int) -> None:
+    def _trouble(self, trouble: BaseException | str, give_up_after: int | None) -> None:
         """Count what the schedule reports; `cycle` has logged it."""
         if trouble == LATE:
             self._log.warning("cycle_late")

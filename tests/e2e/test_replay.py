@@ -78,5 +78,33 @@ def test_a_dry_run_beside_the_daemon_keeps_its_score(rig: Cluster) -> None:
     assert (score["cycles"], score["larger_cycles"]) == (len(cycles), len(cycles))
     assert (score["same_cycles"], score["smaller_cycles"], score["blind_cycles"]) == (0, 0, 0)
     assert (score["would_launch"], score["would_drain"], score["refusing_cycles"]) == (2, 0, None)
+    assert (score["launched"], score["drained"], score["terminated"]) == (0, 1, 0)  # its viewer stays
     assert 0 < score["node_hours"] < score["wanted_node_hours"]
     assert live.events("dry_run_score") == []
+
+
+def test_a_dry_run_counts_what_the_daemon_does_and_goes_on_through_blindness(rig: Cluster) -> None:
+    rig.write_settings(give_up_after=10_000)  # the live one is to see the end of it, too
+    live = rig.daemon()
+    rig.settles(1)
+    dry_settings = rig.write_settings("other.yaml", nodes=None, give_up_after=2)
+    dry = rig.daemon("--dry-run", "--config", str(dry_settings))
+    dry.cycles(2)
+    rig.write_policy(bounds={"min": 3, "max": 3})
+    live.reload()
+    dry.until(lambda: rig.in_service() == rig.addresses() and len(rig.alive) == 3, "two more serve")
+    dry.cycles(2)
+    rig.emulator.steer(faults=[{"action": "Describe*", "code": "RequestLimitExceeded", "status": 503, "times": -1}])
+    dry.until(lambda: len(dry.events("cycle_failed")) > 4, "it is blind, for longer than a daemon bears")
+    rig.emulator.steer(clear_faults=True)
+    dry.cycles(2)
+    rig.write_policy(bounds={"min": 1, "max": 1})
+    live.reload()
+    dry.until(lambda: len(rig.alive) == 1, "two nodes end")
+    dry.cycles(2)
+    assert dry.stop() == 0
+    assert dry.events("giving_up") == []
+    [score] = dry.events("dry_run_score")
+    assert score["blind_cycles"] == len(dry.events("cycle_failed")) > 4
+    assert score["cycles"] == len(dry.events("cycle"))
+    assert (score["launched"], score["drained"], score["terminated"]) == (2, 2, 2)

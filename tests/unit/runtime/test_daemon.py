@@ -161,6 +161,20 @@ def test_failures_in_a_row_end_it_with_the_last_ones_code(
     assert len(groups(rig)) >= 3
 
 
+def test_who_only_looks_never_gives_up(rig: Rig, log: io.StringIO) -> None:
+    rig.stage.world.dead.add("ec2")
+
+    def publish(report: CycleReport) -> None:
+        rig.reports.append(report)
+        if len(rig.reports) > 40:
+            rig.signals.stop.set()
+
+    rig.daemon._publish = publish
+    assert rig.daemon.run(OFTEN, give_up_after=None) == 0
+    assert len(events(log, "cycle_failed")) > 40
+    assert events(log, "giving_up") == []
+
+
 def test_a_cycle_that_goes_well_starts_the_count_anew(rig: Rig, log: io.StringIO) -> None:
     seen: list[CycleReport] = []
 
