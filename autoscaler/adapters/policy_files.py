@@ -83,11 +83,14 @@ def read_texts(files: Iterable[Path]) -> tuple[dict[str, str], list[Problem]]:
 
 
 def read_text(file: Path) -> str:
-    """Read a UTF-8 file; raises ConfigurationError that names it, for what is no regular file too: it may never end."""
+    """Read a UTF-8 file with its line ends as they are: a patch of it has to have the same.
+
+    Raises ConfigurationError that names it, for what is no regular file too: it may never end.
+    """
     try:
         if not S_ISREG(file.stat().st_mode):
             raise ConfigurationError([_problem(file, "unreadable", "is no regular file")])
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")
     except OSError as error:
         raise _unreadable(file, error) from error
     except ValueError as error:

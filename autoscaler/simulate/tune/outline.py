@@ -17,6 +17,7 @@ Keys = tuple[str | int, ...]
 
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _NO_NEWLINE = "\n\\ No newline at end of file\n"
+_LINE_END = re.compile(r"\r?\n")
 _BESIDE = re.compile(r"(?P<rest>[^#\n\"']*?)(?P<gap> +)(?=#)")
 
 
@@ -101,10 +102,11 @@ def _added(text: str, holder: MappingNode, entry: str, order: Sequence[str]) -> 
     end = _end(last)
     if holder.flow_style:
         return f"{text[:end]}, {entry}{text[end:]}"
-    line_end = text.find("\n", end)
-    end = len(text) if line_end < 0 else line_end
-    indent = " " * holder.value[0][0].start_mark.column
-    return f"{text[:end]}\n{indent}{entry}{text[end:]}"
+    line_end = _LINE_END.search(text, end)
+    end = line_end.start() if line_end else len(text)
+    usual = line_end or _LINE_END.search(text)
+    indent = (usual[0] if usual else "\n") + " " * holder.value[0][0].start_mark.column
+    return text[:end] + indent + entry + text[end:]
 
 
 def _end(node: Node) -> int:

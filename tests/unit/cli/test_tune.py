@@ -99,6 +99,21 @@ def test_however_the_policy_was_given_git_applies_the_patch(
     assert git(files, "status", "--porcelain", "--untracked-files=no") == "M policies/edge.yaml"
 
 
+@pytest.mark.parametrize("checkout", ["false", "true"], ids=["committed so", "checked out so"])
+@pytest.mark.parametrize("vary", ["bounds.min=1..2", "headroom.percent=0%..5%"], ids=["a value", "a new key"])
+def test_a_file_with_carriage_returns_gets_a_patch_with_them(files: Path, checkout: str, vary: str) -> None:
+    Path("edge.yaml").write_text(POLICY, newline="\r\n")
+    git(files, "init", "--quiet")
+    git(files, "config", "core.autocrlf", checkout)
+    commit(files)
+    given = ["tune", "edge.yaml", "--trace", "rush.csv", "--vary", vary, "--to", "4m", "--jobs", "1"]
+    printed = CliRunner().invoke(app, given, catch_exceptions=False)
+    Path("edge.diff").write_bytes(printed.stdout_bytes)
+    git(files, "apply", "edge.diff")
+    assert git(files, "diff", "--numstat").split()[:2] == ["1", "1" if "bounds" in vary else "0"]
+    assert all(line.endswith(b"\r\n") for line in Path("edge.yaml").read_bytes().splitlines(keepends=True))
+
+
 def test_a_policy_of_a_revision_is_searched_as_it_was_there(files: Path) -> None:
     commit(files)
     Path("edge.yaml").write_text(POLICY.replace("min: 2", "min: 3"))

@@ -7,7 +7,7 @@ from difflib import ndiff
 import pytest
 
 from autoscaler.policy.marked import read
-from autoscaler.simulate.tune.outline import Keys, rewritten, shared, written
+from autoscaler.simulate.tune.outline import Keys, patch, rewritten, shared, written
 
 TEXT = """\
 # the first line
@@ -116,6 +116,18 @@ def test_a_new_key_at_the_top_comes_behind_those_that_usually_stand_before_it() 
     after = rewritten(TEXT, ("headroom", "percent"), "5%", ("version", "signals", "headroom", "scale_in"))
     assert "  cpu: {from: x, empty: {}}    # 'quoted' and \"quoted\"\nheadroom: {percent: 5%}\nscale_in:" in after
     assert rewritten(TEXT, ("a",), "1", ("a", "version")).endswith("other: '10m'\na: 1\n")
+
+
+def crlf(text: str) -> str:
+    return text.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("keys", [("warm_up",), ("scale_in", "cooldown"), ("bounds", "min"), ("drain", "days", 1)])
+@pytest.mark.parametrize("text", [TEXT, TEXT.rstrip("\n")])
+def test_a_line_ends_as_those_of_its_file_do(keys: Keys, text: str) -> None:
+    assert rewritten(crlf(text), keys, "5s") == crlf(rewritten(text, keys, "5s"))
+    new = crlf(rewritten(TEXT, keys, "5s"))
+    assert patch("edge.yaml", crlf(TEXT), new).splitlines(keepends=True)[-1].endswith("\r\n")
 
 
 def test_a_hash_within_quotes_begins_no_comment() -> None:
