@@ -27,11 +27,16 @@ def by_step(traffic: Traffic, step_s: float, role: str) -> Iterator[tuple[int, C
 
 
 def _steps(chunk: Sessions, step_s: float, role: str) -> Iterator[tuple[int, Coming]]:
-    """Yield a chunk's people step by step. A session leaves in the step in which its time is over."""
+    """Yield a chunk's people step by step: all who come within a step are there from its begin.
+
+    A session that ends within a step is not there any more in that one, so at the begins of the steps as many are there
+    as the trace says, on average. Whoever comes and goes within a step is there for it.
+    """
     there = np.flatnonzero((role == "both") | (chunk.publisher == (role == "origin")))
     start_s = chunk.start_s[there]
     number = np.floor_divide(start_s, step_s).astype(np.int64)
-    last_step = (np.floor_divide(start_s + chunk.duration_s[there], step_s).astype(np.int64) + 1).tolist()
+    ends = np.floor_divide(start_s + chunk.duration_s[there], step_s).astype(np.int64)
+    last_step = np.maximum(ends, number + 1).tolist()
     publisher, stream = chunk.publisher[there].tolist(), chunk.stream[there].tolist()
     begins = np.flatnonzero(np.diff(number, prepend=-1))
     for step, (begin, end) in zip(number[begins].tolist(), pairwise([*begins.tolist(), len(there)]), strict=True):

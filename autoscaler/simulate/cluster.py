@@ -196,8 +196,8 @@ class Cluster:
         Whose time is over while they wait come no more.
         """
         world = self.world
+        incidents.waited_s += self._step_s * sum(visit.cut and not visit.publisher for visit in self.returning)
         returning = [visit for visit in self.returning if visit.last_step > number]
-        incidents.waited_s += self._step_s * sum(visit.cut and not visit.publisher for visit in returning)
         self.returning = []
         if world.refusals:
             world.refusals = [told for told in world.refusals if world.now - told[0] <= _TOLD]

@@ -106,6 +106,11 @@ class Size:
         by_memory = self.most.memory / cost.memory if cost.memory else float("inf")
         return min(self.most.cpu / cost.cpu, by_memory)
 
+    def whole(self, cost: Cost) -> int:
+        """Return how many whole people that cost so much a node carries, if they are alone; at least one."""
+        by_cpu = self.most.cpu // cost.cpu
+        return max(1, min(by_cpu, self.most.memory // cost.memory) if cost.memory else by_cpu)
+
     def hour(self, instance: Instance) -> float:
         """Return what an hour of an instance costs."""
         if instance.state not in LIVING:

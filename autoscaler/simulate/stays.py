@@ -123,6 +123,7 @@ class Audience:
     def __init__(self, size: Size) -> None:
         """Begin with nobody; they cost what they would on nodes of a size."""
         self._everybody = Life(size)
+        self._alone = size.whole(size.viewer), size.whole(size.publisher)
         self._ends: tuple[Counter[int], ...] = (Counter(), Counter())
         self._streams: tuple[defaultdict[int, list[int]], ...] = (defaultdict(list), defaultdict(list))
 
@@ -150,7 +151,13 @@ class Audience:
 
     @property
     def needed(self) -> int:
-        """How many nodes would just carry all of them."""
+        """How many nodes would just carry all of them: as many as each kind alone needs, too, for nobody is divided."""
         everybody, most = self._everybody, self._everybody.size.most
         cpu, memory = everybody.size.filled(everybody.viewers, everybody.publishers, everybody.fetched)
-        return max(-(-cpu // most.cpu), -(-memory // most.memory))
+        viewers, publishers = self._alone
+        return max(
+            -(-cpu // most.cpu),
+            -(-memory // most.memory),
+            -(-everybody.viewers // viewers),
+            -(-everybody.publishers // publishers),
+        )

@@ -58,7 +58,7 @@ RULES = policy(
     load_balancer=[{"backend": BACKEND, "port": PORT, "cookie": True}],
 )  # fmt: skip
 
-EXPECTED = "8ba277956d30fc0c 130ced4caf5ce6ff"
+EXPECTED = "58ea8118cd1ab0a5 f7669478e25524ee"
 
 
 class Script:

@@ -121,7 +121,7 @@ class Witness:
         active = sum(
             count
             for count, start_s, duration_s, publisher in self.people.rows
-            if start_s // STEP_S <= self.step <= (start_s + duration_s) // STEP_S
+            if start_s // STEP_S <= self.step < max(start_s // STEP_S + 1, (start_s + duration_s) // STEP_S)
             and (role == "both" or publisher is (role == "origin"))
         )
         assert sum(self.stage.cluster.present) + self.stage.cluster.waiting == active

@@ -55,7 +55,7 @@ def test_people_are_spread_evenly_and_leave_when_their_time_is_over() -> None:
     stage = set_stage(rules(), traffic, SPEC, 1, STEP)
     found = play(stage, traffic, STEP)
     present = {point.at_s: point.viewers for point in found.timeline.points}
-    assert (present[0], present[10], present[590], present[600], present[610]) == (100, 100, 100, 100, 0)
+    assert (present[0], present[10], present[580], present[590], present[600]) == (100, 100, 100, 100, 0)
     at_peak = max(found.timeline.points, key=lambda point: point.viewers)
     assert (at_peak.serving, at_peak.rejected) == (2, 0)
 
