@@ -9,11 +9,11 @@ from math import log
 from statistics import NormalDist
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 from autoscaler.policy.record import MOST_NODES, MOST_VIEWERS, Faults, Record, Word, cross_check
-from autoscaler.policy.units import Duration, Number, Percent, Period
+from autoscaler.policy.units import Duration, Number, Percent
 
 _P95 = NormalDist().inv_cdf(0.95)
 
@@ -25,7 +25,25 @@ PUBLISHERS_A_VCPU = 5.0
 RENDITIONS_A_VCPU = 2.0
 """A rule of thumb for a small rendition encoded by the CPU, which takes about half a core."""
 
-_People = Annotated[Number, Field(gt=0, le=MOST_VIEWERS)] | None
+_LEAST_PEOPLE = 0.1
+"""A node that one alone would fill ten times over lets nobody in, and whoever says less slipped."""
+
+_LEAST_ROOM = 0.1
+"""Between what an idle node has of its CPU or memory, and where it refuses; in percent of all."""
+
+_SHORTEST = timedelta(seconds=1)
+"""What comes and goes faster is nothing that a cycle could see."""
+
+_People = Annotated[Number, Field(ge=_LEAST_PEOPLE, le=MOST_VIEWERS)] | None
+
+
+def _some_time(value: timedelta) -> timedelta:
+    if value < _SHORTEST:
+        raise PydanticCustomError("duration", "is shorter than 1s")
+    return value
+
+
+_Spell = Annotated[Duration, AfterValidator(_some_time)]
 
 
 class MemorySpec(Record):
@@ -40,8 +58,8 @@ class MemorySpec(Record):
 class Spells(Record):
     """What happens by chance again and again, and lasts."""
 
-    every: Period = Field(description="how long it takes on average from the end of one to the next")
-    lasts: Period = Field(description="how long each lasts")
+    every: _Spell = Field(description="how long it takes on average from the end of one to the next; from 1s on")
+    lasts: _Spell = Field(description="how long each lasts; from 1s on")
 
 
 class TypeSpec(Record):
@@ -175,19 +193,23 @@ class WorldSpec(Record):
 
     @cross_check
     def _room_for_people(self) -> Faults:
-        if self.idle_cpu >= self.refuse_cpu:
-            message = "an idle node refuses everybody: refuse_cpu needs to be above idle_cpu"
-            yield PydanticCustomError("world", message, {"at": ("refuse_cpu",)})
+        yield from _room("cpu", self.idle_cpu, self.refuse_cpu)
 
     @cross_check
     def _room_for_memory(self) -> Faults:
-        if self.idle_memory >= self.refuse_memory:
-            message = "an idle node refuses everybody: refuse_memory needs to be above idle_memory"
-            yield PydanticCustomError("world", message, {"at": ("refuse_memory",)})
+        yield from _room("memory", self.idle_memory, self.refuse_memory)
 
     def size(self, instance_type: str) -> TypeSpec:
         """Return a type; one that nobody told has the vCPUs that its name tells."""
         return self.types.get(instance_type) or _usual(instance_type)
+
+
+def _room(what: str, idle: float, refuse: float) -> Faults:
+    """Ask that an idle node lets anybody in; a tenth is no whole binary fraction, so differences are rounded."""
+    if round(refuse - idle, 9) < _LEAST_ROOM:
+        words = {"what": what, "least": _LEAST_ROOM, "at": (f"refuse_{what}",)}
+        message = "an idle node refuses everybody: refuse_{what} needs to be {least}% above idle_{what}"
+        yield PydanticCustomError("world", message, words)
 
 
 @cache

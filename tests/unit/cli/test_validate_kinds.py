@@ -88,7 +88,7 @@ def test_a_world_is_checked_like_any_other_file(tmp_path: Path) -> None:
     assert told == [
         "rough.yaml:2:17: unknown-key unknown key 'viewer' (did you mean 'viewers'?)",
         "rough.yaml:2:28: less-than-equal types.a.weight: is above 256",
-        "rough.yaml:3:1: world refuse_cpu: an idle node refuses everybody: refuse_cpu needs to be above idle_cpu",
+        "rough.yaml:3:1: world refuse_cpu: an idle node refuses everybody: refuse_cpu needs to be 0.1% above idle_cpu",
         "rough.yaml:4:1: boot boot: needs 0s < median <= p95",
     ]
 
