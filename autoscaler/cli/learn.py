@@ -89,7 +89,7 @@ def learn(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     lessons = [conclude(each, Limits(limit_cpu, limit_memory)) for each in school.groups.values()]
     if world_out and len(lessons) != 1:
         raise usage("--world-out", f"takes one group, and these are {len(lessons)}", "--group NAME")
-    file = patch_name(str(policy)) if policy else ""
+    file = patch_name(policy) if policy else ""
     told = [_tell(lesson, held, (file, written)) for lesson in lessons]
     world = world_text(lessons[0]) if world_out else ""
     with ended_well(), new_file(world_out) if world_out and world else nullcontext() as write:

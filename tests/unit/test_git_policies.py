@@ -106,9 +106,14 @@ def test_a_file_outside_of_here_and_of_any_repository_is_named_from_the_root(
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("nope:policies", "nope:policies: no-revision git knows no revision 'nope' (there is no such file either"),
+        ("nope:policies", "nope:policies: no-revision git knows no revision 'nope' (a shallow clone has few"),
         ("HEAD:nope", "HEAD:nope: no-path the revision 'HEAD' has no 'nope' (paths are the repository's"),
-        ("HEAD:../nope", "HEAD:../nope: no-path"),
+        ("HEAD:../nope", "HEAD:../nope: outside leads out of the repository"),
+        ("HEAD:policies/../..", "HEAD:policies/../..: outside"),
+        ("HEAD:/policies", "HEAD:/policies: outside"),
+        ("HEAD:policies/edge.yaml/x", "HEAD:policies/edge.yaml/x: no-path"),
+        ("HEAD:policies\nHEAD:policies/edge.yaml", "no-path"),
+        ("HEAD^{/nope: this}:policies", "no-revision git knows no revision 'HEAD^{/nope: this}'"),
         (":policies", ":policies: no-revision '' is no revision (write REV:path"),
         ("--output=x:policies", "no-revision '--output=x' is no revision"),
         ("HEAD policies:edge", "no-revision git knows no revision 'HEAD policies'"),
@@ -131,13 +136,72 @@ def test_outside_of_a_repository_git_itself_says_so(tmp_path: Path, monkeypatch:
 @pytest.mark.usefixtures("repository")
 def test_without_git_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ConfigurationError, match="HEAD:policies: no-git is no file, and there is no git"):
+    with pytest.raises(ConfigurationError, match="HEAD:policies: no-git there is no git"):
         revision_texts("HEAD:policies")
 
 
-def test_a_file_with_a_colon_in_its_name_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a:b.yaml").touch()
-    assert not is_revision("a:b.yaml")
-    assert is_revision("a:c.yaml")
+def test_a_revision_is_known_by_its_form_whatever_lies_there(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change may bring a folder that is called like what it is compared with."""
+    short = git(repository, "rev-parse", "--short=12", "v1")
+    for name in (f"{short}:policies", "a:b.yaml"):
+        (repository / name).mkdir()
+        assert is_revision(name)
+        for place in (f"./{name}", f"../{repository.name}/{name}", str(repository / name)):
+            assert not is_revision(place)
+    (repository / f"{short}:policies/edge.yaml").write_text("# forged\n")
+    monkeypatch.chdir(repository)
+    assert revision_texts(f"{short}:policies")[f"{short}:policies/edge.yaml"] == "# old edge.yaml: ü\n"
     assert not is_revision("policies")
+    assert patch_name(Path("a:b.yaml")) == "a:b.yaml"
+
+
+def test_what_is_in_braces_may_hold_a_colon(repository: Path) -> None:
+    (repository / "policies/edge.yaml").write_text("# mended\n")
+    commit(repository, "fix: the edge")
+    (repository / "policies/edge.yaml").write_text("# later\n")
+    commit(repository)
+    for revision in ("HEAD^{/fix: the}", "main@{0}^"):
+        assert [*revision_texts(f"{revision}:policies/edge.yaml").values()] == ["# mended\n"]
+
+
+def test_dots_in_a_path_mean_what_they_do_everywhere(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "top.yaml").write_text("# top\n")
+    commit(repository)
+    for path in (".", "./", "policies/.."):
+        assert [*revision_texts(f"HEAD:{path}").values()] == ["# top\n"]
+    for path in ("policies/.", "./policies", "./policies/", "policies/below/.."):
+        assert len(revision_texts(f"v1:{path}")) == 2
+    monkeypatch.chdir(repository / "policies")
+    assert list(revision_texts("v1:.")) == ["v1:./edge.yaml", "v1:./origin.yml"]
+    assert [*revision_texts("HEAD:..").values()] == ["# top\n"]
+
+
+def test_links_are_followed_within_the_revision_as_on_the_disk(repository: Path) -> None:
+    (repository / "policies/latin.yaml").unlink()
+    (repository / "linked").symlink_to("policies")
+    (repository / "policies/alias.yaml").symlink_to("../policies/edge.yaml")
+    (repository / "policies/folder.yaml").symlink_to("below")
+    commit(repository)
+    (repository / "policies/edge.yaml").write_text("# what lies there now\n")
+    assert [*revision_texts("HEAD:linked/alias.yaml").values()] == ["# new\n"]
+    for folder in ("policies", "linked"):
+        texts = revision_texts(f"HEAD:{folder}")
+        assert list(texts) == [f"HEAD:{file}" for file in policy_files(Path(folder))]
+        assert texts[f"HEAD:{folder}/alias.yaml"] == "# new\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("../../edge.yaml", "is a link that leads out of what the revision has"),
+        ("/etc/hostname", "is a link that leads out of what the revision has"),
+        ("nowhere.yaml", "is a link to nowhere"),
+        ("alias.yaml", "is a link to itself"),
+    ],
+)
+def test_a_link_that_leads_to_no_file_says_so(repository: Path, target: str, message: str) -> None:
+    (repository / "policies/alias.yaml").symlink_to(target)
+    commit(repository)
+    for place in ("HEAD:policies", "HEAD:policies/alias.yaml"):
+        with pytest.raises(ConfigurationError, match=f"{place}: unreadable policies/alias.yaml {message}"):
+            revision_texts(place)
