@@ -11,19 +11,22 @@ import lzma
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from stat import S_IMODE, S_ISDIR, S_ISREG
 from typing import IO, Any
 
-from autoscaler.model.codec import from_plain, to_plain
+from autoscaler.model.codec import Malformed, from_json, to_plain
 from autoscaler.model.errors import ConfigurationError, Problem
 from autoscaler.model.report import VERSION, CycleReport
 
 FORMAT = "autoscaler-journal"
 _LONGEST = 1 << 26
 """Bytes of a line. A cycle of 1,000 nodes has about two million."""
+
+_LONGEST_HEADER = 1024
+"""Bytes up to which a line may be a header, and is looked at as one first."""
 
 _PRESET = 1
 _READING_ERRORS = (OSError, EOFError, lzma.LZMAError)
@@ -105,8 +108,9 @@ def _unwritable(path: Path, message: str) -> ConfigurationError:
 def read_journal(path: Path) -> Iterator[Line]:
     """Yield the cycles of a file, one line at a time; a line that holds none costs itself only.
 
-    Recordings that were joined, as by `cat`, are one: the header of each may stand again.
-    Where the file cannot be read any further, as when compressed data breaks off, the last line says so.
+    Recordings that were joined, as by `cat`, are one: the header of each may stand again. One of another version
+    costs what comes after it, up to the next header, and is told once. Where the file cannot be read any further, as
+    when compressed data breaks off, the last line says so.
 
     Raises:
         ConfigurationError: `unreadable`, or the first line does not say that it is a journal that we can read.
@@ -114,12 +118,17 @@ def read_journal(path: Path) -> Iterator[Line]:
     number = 0
     try:
         with _open(path, "r", compressed=path.suffix == ".xz") as file:
-            header = file.readline(_LONGEST)
-            _check_header(str(path), header)
-            number = 1
+            _check_header(str(path), file.readline(_LONGEST))
+            number, readable = 1, True
             while text := file.readline(_LONGEST):
                 number += 1
-                if text != header:  # of another recording of this version, which was joined to the first
+                header = _header(text) if len(text) <= _LONGEST_HEADER else None
+                if header is not None:
+                    other = _other_version(str(path), number, header)
+                    readable = other is None
+                    if other:
+                        yield Line(number, None, replace(other, message=f"{other.message}: what follows is not read"))
+                elif readable:
                     yield _line(str(path), number, text)
                 while text and len(text) == _LONGEST and not text.endswith(b"\n"):  # the rest of a line too long
                     text = file.readline(_LONGEST)
@@ -139,26 +148,37 @@ def _open(path: Path, mode: str, *, compressed: bool) -> IO[Any]:
 
 def _check_header(file: str, text: bytes) -> None:
     """Accept a header of our version. Another version may have other fields: nothing is guessed."""
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, Mapping) or header.get("format") != FORMAT:
+    header = _header(text)
+    if header is None:
         message = "does not begin as a recorded journal does"
         hint = f'the first line is {{"format":"{FORMAT}","version":{VERSION}}}; autoscaler record writes such files'
         raise ConfigurationError([Problem(file, 1, 1, "no-journal", message, hint)])
+    other = _other_version(file, 1, header)
+    if other:
+        raise ConfigurationError([other])
+
+
+def _header(text: bytes) -> Mapping[str, Any] | None:
+    """Return the header that a line is, of whichever version; None when it is none."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return header if isinstance(header, Mapping) and header.get("format") == FORMAT else None
+
+
+def _other_version(file: str, number: int, header: Mapping[str, Any]) -> Problem | None:
     version = header.get("version")
-    if version != VERSION:
-        message = f"is a journal of version {json.dumps(version)}, and this release reads version {VERSION}"
-        hint = "replay it with the release that recorded it"
-        raise ConfigurationError([Problem(file, 1, 1, "journal-version", message, hint)])
+    if version == VERSION:
+        return None
+    message = f"is a journal of version {json.dumps(version)}, and this release reads version {VERSION}"
+    return Problem(file, number, 1, "journal-version", message, "replay it with the release that recorded it")
 
 
 def _line(file: str, number: int, text: bytes) -> Line:
     if len(text) == _LONGEST and not text.endswith(b"\n"):
         return Line(number, None, Problem(file, number, 1, "broken-line", f"is longer than {_LONGEST} bytes"))
     try:
-        return Line(number, from_plain(CycleReport, json.loads(text)))
-    except (ValueError, OverflowError, RecursionError) as error:
-        message = str(error) or type(error).__name__
-        return Line(number, None, Problem(file, number, 1, "broken-line", f"holds no cycle: {message}"))
+        return Line(number, from_json(CycleReport, text))
+    except Malformed as error:
+        return Line(number, None, Problem(file, number, 1, "broken-line", f"holds no cycle: {error}"))

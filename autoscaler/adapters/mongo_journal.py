@@ -28,7 +28,7 @@ from pymongo.write_concern import WriteConcern
 
 from autoscaler.adapters.mongo import SOURCE, Document, reading, writing
 from autoscaler.model.booking import Act
-from autoscaler.model.codec import Malformed, from_plain, to_plain
+from autoscaler.model.codec import Malformed, from_json, to_plain
 from autoscaler.model.errors import ActionError, ObservationError
 from autoscaler.model.plan import Action, Outcome
 from autoscaler.model.record import booking_record, cycle_record, intent_record, outcome_record
@@ -220,8 +220,8 @@ def unpack_report(document: Mapping[str, Any]) -> CycleReport:
         raise ObservationError(SOURCE, detail)
     try:
         text = lzma.decompress(document["report"]).decode("utf-8", "surrogatepass")
-        return from_plain(CycleReport, json.loads(text))
-    except (KeyError, TypeError, lzma.LZMAError, UnicodeDecodeError, json.JSONDecodeError, Malformed) as error:
+        return from_json(CycleReport, text)
+    except (KeyError, TypeError, lzma.LZMAError, UnicodeDecodeError, Malformed) as error:
         raise ObservationError(SOURCE, f"a cycle in the journal is damaged: {error}") from error
 
 

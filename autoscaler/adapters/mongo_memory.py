@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from autoscaler.adapters.mongo import SOURCE, Document, agreed, reading, writing
-from autoscaler.model.codec import Malformed, from_plain, to_plain
+from autoscaler.model.codec import Malformed, from_json, to_plain
 from autoscaler.model.errors import ObservationError, StateConflict
 from autoscaler.model.memory import Memory
 
@@ -42,8 +42,8 @@ class MongoMemoryReader:
         if row is None or row.get("revision") == 0:  # 0: made for the first savers, and nobody saved yet
             return Memory(origin=uuid4().hex)
         try:
-            return replace(from_plain(Memory, json.loads(row["memory"])), revision=row["revision"])
-        except (KeyError, TypeError, json.JSONDecodeError, Malformed) as error:
+            return replace(from_json(Memory, row["memory"]), revision=row["revision"])
+        except (KeyError, TypeError, Malformed) as error:
             raise ObservationError(SOURCE, f"cannot read the memory of group {group!r}: {error}") from error
 
 

@@ -10,6 +10,7 @@ lacks (nan, inf) become strings.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -107,6 +108,20 @@ def from_plain(cls: type[Record], data: Plain) -> Record:
         Malformed: data is not such a record; the message names the place.
     """
     return cast("Record", _decoder(cast("Any", cls))(data))
+
+
+def from_json(cls: type[Record], text: str | bytes) -> Record:
+    """Return the record that a text of JSON holds, as `from_plain` does.
+
+    Raises:
+        Malformed: it holds none, is no JSON, is nested too deeply to be read, or has numbers that are too long.
+    """
+    try:
+        return from_plain(cls, json.loads(text))
+    except Malformed:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from error
 
 
 @cache
@@ -248,11 +263,11 @@ def _float(data: Any) -> float:  # noqa: ANN401 - see _at
 def _time(data: Any) -> datetime:  # noqa: ANN401 - see _at
     try:
         at = datetime.fromisoformat(data)
-    except (TypeError, ValueError):
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)  # the first hours of the year 1 may have no UTC
+    except (TypeError, ValueError, OverflowError):
         raise _expected("a time", data) from None
-    if at.tzinfo is None:
-        raise _expected("a time with its zone", data)
-    return at.astimezone(UTC)
+    raise _expected("a time with its zone", data)
 
 
 def _duration(data: Any) -> timedelta:  # noqa: ANN401 - see _at

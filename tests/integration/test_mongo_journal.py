@@ -103,6 +103,8 @@ def test_a_lost_cycle_is_told_in_the_log(mongo_uri: str, mongo_database: Databas
         {"report": lzma.compress(b"no json")},
         {"report": lzma.compress(b"{}")},
         {"report": lzma.compress(b"\xff")},
+        {"report": lzma.compress(b"[" * 100_000)},
+        {"report": lzma.compress(b"9" * 5_000)},
         {"report": 5},
     ],
 )

@@ -19,6 +19,8 @@ from autoscaler.model.memory import Memory
         ({}, "revision"),
         ({"memory": "{"}, "delimiter|property name"),
         ({"memory": 5}, "JSON object must be"),
+        ({"memory": "[" * 100_000}, "recursion"),
+        ({"memory": "9" * 5_000}, "digits"),
         ({"memory": json.dumps({"drains": {"i-1": {"since": "soon"}}})}, "drains.i-1.since: expected a time"),
         ({"memory": json.dumps({"from_the_future": 1})}, "from_the_future"),
     ],

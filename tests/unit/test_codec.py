@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autoscaler.model import codec, plan
 from autoscaler.model.booking import Booking
-from autoscaler.model.codec import Malformed, Plain, from_plain, to_plain
+from autoscaler.model.codec import Malformed, Plain, from_json, from_plain, to_plain
 from autoscaler.model.memory import DrainRecord, Memory
 from autoscaler.model.plan import Action, Done, Failed, Outcome
 from autoscaler.model.report import CycleReport
@@ -115,6 +115,7 @@ def test_a_record_from_before_a_field_existed_can_be_read() -> None:
         ),
         ({"recommendations": [{"desired": 1}]}, "recommendations.0: Recommendation lacks, or does not have: at"),
         ({"drains": {"i-1": {"since": 5}}}, "drains.i-1.since: expected a time, got 5"),
+        ({"lost_at": "0001-01-01T00:00:00+05:00"}, "lost_at: expected a time, got '0001-"),
         ({"drains": []}, "drains: expected an object, got []"),
         ({"launches": {}}, "launches: expected a list, got {}"),
         ({"protected": ["i-1"]}, "Memory lacks, or does not have: protected"),
@@ -148,6 +149,20 @@ def test_what_is_no_such_record_is_refused_by_place(record: object, change: dict
     with pytest.raises(Malformed) as refused:
         from_plain(type(record), {**plain, **change})
     assert str(refused.value).startswith(problem)
+
+
+def test_a_record_is_read_from_its_text() -> None:
+    text = json.dumps(to_plain(MEMORY))
+    assert from_json(Memory, text) == from_json(Memory, text.encode()) == MEMORY
+    with pytest.raises(Malformed, match="protected"):
+        from_json(Memory, '{"protected": []}')
+
+
+@pytest.mark.parametrize("text", ["", "{", b"\xff", "[" * 100_000, "9" * 5_000, f'{{"revision": {"9" * 5_000}}}'])
+def test_what_cannot_be_read_at_all_is_no_record(text: str | bytes) -> None:
+    with pytest.raises(Malformed) as refused:
+        from_json(Memory, text)
+    assert str(refused.value)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"kind": "Explode"}, {"kind": "Done"}, {"kind": 5}])

@@ -85,8 +85,7 @@ def test_very_many_places_are_not_all_shown(
 def test_a_broken_line_costs_itself_only(replay: Run, file: Path) -> None:
     header, one, two, three = file.read_text().splitlines(keepends=True)
     unknown = two.replace('"taken_at"', '"taken_on"', 1)
-    older = header.replace('"version":2', '"version":1')
-    rest = ["\n", one[: len(one) // 2] + "\n", "[" * 100_000 + "\n", unknown, two, older, three.rstrip()]
+    rest = ["\n", one[: len(one) // 2] + "\n", "[" * 100_000 + "\n", unknown, two, "9" * 5_000 + "\n", three.rstrip()]
     file.write_text("".join([header, one, *rest]))
     file.write_bytes(file.read_bytes() + b"\n\xff\xfe\n")
     code, out, err = replay(file)
@@ -104,6 +103,26 @@ def test_recordings_that_are_joined_are_one(replay: Run, file: Path, tmp_path: P
     small.write_bytes(lzma.compress(file.read_bytes()) * 2)
     for each in (joined, small):
         assert replay(each) == (0, "6 of 6 cycles match\n", "")
+
+
+def test_what_follows_the_header_of_another_version_is_not_judged_by_this_one(replay: Run, file: Path) -> None:
+    header, one, two, three = file.read_text().splitlines(keepends=True)
+    older, later = (header.replace('"version":2', f'"version":{version}') for version in ("1", '"x"'))
+    file.write_text(f"{header}{one}{older}{two}junk\n{header}{three}{later}{one}{two}")
+    code, out, err = replay(file)
+    assert (code, out) == (1, "2 of 2 cycles match\n2 could not be replayed\n")
+    said = "and this release reads version 2: what follows is not read (replay it with the release that recorded it)"
+    assert err.splitlines() == [
+        f"{file}:3:1: journal-version is a journal of version 1, {said}",
+        f'{file}:8:1: journal-version is a journal of version "x", {said}',
+    ]
+
+
+def test_a_header_may_be_written_in_another_way(replay: Run, file: Path) -> None:
+    header, *cycles = file.read_text().splitlines(keepends=True)
+    spaced = '{ "version": 2, "format": "autoscaler-journal" }\r\n'
+    file.write_text("".join([header, *cycles, spaced, *cycles]), newline="")
+    assert replay(file) == (0, "6 of 6 cycles match\n", "")
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(
