@@ -106,7 +106,7 @@ def _added(text: str, holder: MappingNode, entry: str, order: Sequence[str]) -> 
     end = line_end.start() if line_end else len(text)
     usual = line_end or _LINE_END.search(text)
     indent = (usual[0] if usual else "\n") + " " * holder.value[0][0].start_mark.column
-    return text[:end] + indent + entry + text[end:]
+    return f"{text[:end]}{indent}{entry}{text[end:]}"
 
 
 def _end(node: Node) -> int:
