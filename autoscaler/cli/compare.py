@@ -44,6 +44,7 @@ from autoscaler.simulate.compare.comparison import compare as play_all
 from autoscaler.simulate.compare.gate import parse_gate
 from autoscaler.simulate.compare.job import Setting
 from autoscaler.simulate.compare.pool import processors
+from autoscaler.simulate.compare.prices import check_prices
 from autoscaler.simulate.compare.review import Review
 
 
@@ -84,6 +85,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
     sides = (_groups(base), _groups(head))
     pairs = _pairs(*sides, group)
+    check_prices(gates, pairs.values(), setting.spec)
     plan = Plan(pairs, traces_of(trace, setting), seeds_of(seeds, seed), setting)
     with ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
         matches = play_all(plan, Path(folder), jobs or processors(), done)

@@ -19,6 +19,7 @@ from math import copysign, inf, isfinite, nan
 from simpleeval import SimpleEval
 
 from autoscaler.model.errors import ConfigurationError, Problem
+from autoscaler.simulate.compare.extent import settled
 from autoscaler.simulate.compare.scales import MEASURES
 
 SIDES = ("base", "head", "delta")
@@ -141,8 +142,16 @@ class _Checker:
                 return ast.UnaryOp(op, self.truth(operand))
             case ast.Compare(left, ops, comparators) if all(isinstance(op, _ORDERS) for op in ops):
                 self._beside = frozenset(_measures(node))
-                return ast.Compare(self._number(left), ops, [self._number(term) for term in comparators])
+                return self._open(ast.Compare(self._number(left), ops, [self._number(term) for term in comparators]))
         raise self._wrong("is no comparison", _EXAMPLE)
+
+    def _open(self, comparison: ast.Compare) -> ast.Compare:
+        """Let through what a play can make true and false: a gate that never holds lets everything pass."""
+        known = settled(comparison)
+        if known is None:
+            return comparison
+        message = f"has a comparison that {'always' if known else 'never'} holds, whatever is played"
+        raise self._wrong(message, "no measure is below 0, but its delta can be")
 
     def _number(self, node: ast.expr) -> ast.expr:
         """Check what is a number, or is made of numbers."""

@@ -109,6 +109,24 @@ def test_a_gate_that_holds_exits_1_and_says_where_and_by_what() -> None:
 
 
 @pytest.mark.usefixtures("files")
+def test_a_gate_on_costs_needs_the_price_of_every_type() -> None:
+    """What has no price costs nothing: a gate on it would hold whatever is launched."""
+    gates = ("--fail-on", "head.cost > 110%", "--fail-on", "delta.cost > 5% or flaps > 9", "--fail-on", "flaps > 9")
+    Path("head.yaml").write_text(ROOMY.replace("types: [c7i.xlarge, c6i.xlarge]", "types: [c7i.xlarge, m5.large]"))
+    asks = "expression asks for the cost, and the world has no price of"
+    hint = "(a --world file with types.NAME.price)"
+    assert refused("base.yaml", "head.yaml", *gates).splitlines() == [
+        f"--fail-on {text!r}: {asks} c7i.xlarge, c6i.xlarge, m5.large {hint}" for text in gates[1:4:2]
+    ]
+    Path("world.yaml").write_text("types: {c7i.xlarge: {vcpus: 4, price: 0.2}, c6i.xlarge: {vcpus: 4}}\n")
+    assert f"{asks} c6i.xlarge, m5.large {hint}" in refused("base.yaml", "head.yaml", "--world", "world.yaml", *gates)
+    Path("world.yaml").write_text("types: {c7i.xlarge: {vcpus: 4, price: 0.2}, c6i.xlarge: {vcpus: 4, price: 0}}\n")
+    found = told("base.yaml", "base.yaml", "--world", "world.yaml", "--to", "1m", *gates)
+    assert found["head"]["rush"]["cost"] > 0
+    compare("base.yaml", "head.yaml", "--to", "1m", "--fail-on", "flaps > 9")
+
+
+@pytest.mark.usefixtures("files")
 def test_markdown_marks_what_is_proved_and_nothing_else() -> None:
     shown = compare("base.yaml", "head.yaml", "--seeds", "3")
     line = next(line for line in shown.splitlines() if line.startswith("| node_hours |"))

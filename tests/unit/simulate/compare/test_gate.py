@@ -86,7 +86,7 @@ def test_a_gate_knows_what_it_looks_at() -> None:
         ("cost > 1\0", "cannot be read"),
         ("(" * 290 + "cost > 1", "cannot be read"),
         ("x" * 301, "is longer than 300 characters"),
-        ("1 > 0", "names no measure"),
+        ("1 / 2 > 0", "names no measure"),
         ("1 > 5%", "exactly one must stand"),
         ("head.cost > base.flaps + 5%", "exactly one must stand"),
         ("max(cost) > 1", "takes numbers, measures"),
@@ -110,7 +110,59 @@ def test_what_is_no_expression_is_told(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1+" * 140 + "cost > 0", "not " * 70 + "cost > 0", "1-(" * 70 + "1" + ")" * 70 + " > cost"]
+    "text", ["1+" * 140 + "cost > 200", "not " * 70 + "cost > 0", "1-(" * 70 + "1" + ")" * 70 + " > cost"]
 )
 def test_what_is_nested_deep_is_done_all_the_same(text: str) -> None:
     assert parse_gate(text).holds(VALUES) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("rejected_sessions < 0", "never"),
+        ("rejected_sessions <= -1", "never"),
+        ("0 > rejected_sessions", "never"),
+        ("-1 >= rejected_sessions + 2 * flaps", "never"),
+        ("cost > cost", "never"),
+        ("head.flaps - base.flaps < head.flaps - base.flaps", "never"),
+        ("cost != head.cost", "never"),
+        ("flaps == -1", "never"),
+        ("-flaps * 2 > 0", "never"),
+        ("min(delta.flaps, 3) > 3", "never"),
+        ("max(delta.flaps, 3) < 3", "never"),
+        ("abs(delta.flaps) < 0", "never"),
+        ("abs(-3 - flaps) < 3", "never"),
+        ("5 < flaps < 0", "never"),
+        ("1 > 2 or flaps > 3", "never"),
+        ("not (flaps > 3 and cost < 0)", "never"),
+        ("rejected_sessions >= 0", "always"),
+        ("flaps - 1 > -2 or cost > 9", "always"),
+        ("0 <= rejected_sessions != -1", "always"),
+        ("3 == 3 and flaps > 3", "always"),
+    ],
+)
+def test_what_no_play_can_change_is_told(text: str, known: str) -> None:
+    """`rejected_sessions < 0` would let everything pass, as what was meant by it would not."""
+    with pytest.raises(ConfigurationError, match=f"has a comparison that {known} holds, whatever is played"):
+        parse_gate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delta.rejected_sessions < 0",
+        "rejected_sessions <= 0",
+        "0 <= rejected_sessions <= 3",
+        "-delta.flaps > 5%",
+        "flaps * delta.flaps < 0",
+        "head.cost > 0%",
+        "flaps - cost < -5",
+        "head.cost != base.cost",
+        "flaps / cost < -1",  # what is divided by 0 is no number or infinite
+        "cost / flaps == cost / flaps",
+        "1e300 * 1e300 - 1e300 * 1e300 <= flaps",
+        "abs(delta.flaps) <= 0",
+    ],
+)
+def test_what_a_play_may_change_is_let_through(text: str) -> None:
+    assert parse_gate(text).names
