@@ -178,7 +178,9 @@ def _read_range(wish: str) -> tuple[Amount, Amount, Amount]:
         raise Wrong(f"{wish!r} is no range; {_FORMS}")
     low, high, *given = known
     if low.value >= high.value or (given and given[0].value <= 0):
-        raise Wrong(f"{wish!r} leaves nothing to choose: a range goes from a lower value to a higher one, by a step above 0")
+        raise Wrong(
+            f"{wish!r} leaves nothing to choose: a range goes from a lower value to a higher one, by a step above 0"
+        )
     return low, high, given[0] if given else step_of(low, high)
 
 
