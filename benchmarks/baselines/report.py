@@ -20,6 +20,7 @@ class Score:
     """What a contestant made of one trace, or of all. Less is better in each."""
 
     node_hours: float
+    asleep: float
     oracle: float
     rejected: int
     slo_minutes: float
@@ -36,14 +37,15 @@ class Score:
 COLUMNS: dict[str, tuple[Callable[[Score], float], str]] = {
     "node-hours": (lambda score: score.node_hours, ".1f"),
     "of the oracle's": (lambda score: score.ratio, ".2f"),
+    "asleep": (lambda score: score.asleep, ".1f"),
     "rejected": (lambda score: score.rejected, "d"),
     "SLO minutes": (lambda score: score.slo_minutes, ".0f"),
     "viewer-minutes cut": (lambda score: score.disrupted, ".0f"),
     "publishers cut": (lambda score: score.publishers_cut, "d"),
     "flaps": (lambda score: score.flaps, "d"),
 }
-_ABSENT = {"edge": "publishers cut", "origin": "viewer-minutes cut"}
-"""Nobody publishes to an edge, and nobody watches an origin."""
+_ABSENT = {"edge": {"publishers cut"}, "origin": {"viewer-minutes cut", "asleep"}}
+"""Nobody publishes to an edge; nobody watches an origin, and none sleeps."""
 
 
 def run(effort: Effort) -> list[Figure]:
@@ -75,6 +77,7 @@ def scores(results: Results, group: str) -> dict[str, dict[str, Score]]:
 def _score(measures: Measures, oracle: float) -> Score:
     return Score(
         node_hours=measures.node_hours,
+        asleep=measures.stopped_hours,
         oracle=oracle,
         rejected=measures.rejected_sessions,
         slo_minutes=measures.slo_minutes_breached,
@@ -96,7 +99,7 @@ def total(by_trace: Mapping[str, Mapping[str, Score]]) -> dict[str, Score]:
 
 def markdown(by_trace: Mapping[str, Mapping[str, Score]], group: str) -> str:
     """Render a group's table: a block of rows for each trace, and one for their sum."""
-    names = [name for name in COLUMNS if name != _ABSENT[group]]
+    names = [name for name in COLUMNS if name not in _ABSENT[group]]
     lines = [f"| trace | steered by | {' | '.join(names)} |", f"|---|---|{'---:|' * len(names)}"]
     for trace, block in {**by_trace, "all": total(by_trace)}.items():
         lines += _rows(trace, block, names)

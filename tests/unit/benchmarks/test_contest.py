@@ -220,14 +220,14 @@ def results(group: str = "edge", **ours: dict[str, Any]) -> list[tuple[Bout, Mea
 
 
 def test_the_best_of_each_column_is_marked_also_when_it_is_not_ours() -> None:
-    ours = {"rejected_sessions": 2, "node_hours": 15.0}
+    ours = {"rejected_sessions": 2, "node_hours": 15.0, "stopped_hours": 3.0}
     lines = markdown(scores(results(calm=ours), "edge"), "edge").splitlines()
-    assert lines[0].startswith("| trace | steered by | node-hours | of the oracle's | rejected |")
+    assert lines[0].startswith("| trace | steered by | node-hours | of the oracle's | asleep | rejected |")
     assert "publishers cut" not in lines[0]
-    assert lines[2] == "| calm | ours | 15.0 | 1.50 | **2** | 1 | 0 | 0 |"
-    assert lines[3] == "| calm | Kubernetes HPA | **12.0** | **1.20** | 5 | 1 | 0 | 0 |"
-    assert lines[7] == "| storm | ours | 12.0 | 1.20 | 5 | 1 | 0 | 0 |"  # no best among equals
-    assert lines[12] == "| all | ours | 27.0 | 1.35 | **7** | 2 | 0 | 0 |"
+    assert lines[2] == "| calm | ours | 15.0 | 1.50 | 3.0 | **2** | 1 | 0 | 0 |"
+    assert lines[3] == "| calm | Kubernetes HPA | **12.0** | **1.20** | **0.0** | 5 | 1 | 0 | 0 |"
+    assert lines[7] == "| storm | ours | 12.0 | 1.20 | 0.0 | 5 | 1 | 0 | 0 |"  # no best among equals
+    assert lines[12] == "| all | ours | 27.0 | 1.35 | 3.0 | **7** | 2 | 0 | 0 |"
     assert len(lines) == 2 + 3 * len(CONTESTANTS)
 
 
@@ -237,7 +237,7 @@ def test_all_of_a_trace_are_held_against_the_oracle_that_serves_everybody() -> N
     assert {score.oracle for score in found["calm"].values()} == {30.0}
     assert {score.oracle for score in found["storm"].values()} == {10.0}
     assert found["calm"][OURS].ratio == pytest.approx(0.4)
-    assert total(found)[OURS] == Score(24.0, 40.0, 10, 2.0, 0.0, 0, 0)
+    assert total(found)[OURS] == Score(24.0, 0.0, 40.0, 10, 2.0, 0.0, 0, 0)
 
 
 def test_groups_have_tables_of_their_own() -> None:
