@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
 
 from distributed import Client, Future, KilledWorker
+from distributed.comm.core import CommClosedError
 
 from autoscaler.model.errors import ConfigurationError, ObservationError, Problem
 
@@ -112,7 +113,7 @@ class _Cluster:
 def _translated(address: str) -> Iterator[None]:
     try:
         yield
-    except CancelledError as error:
+    except (CancelledError, CommClosedError) as error:  # whichever notices first; no task uses connections of Dask's
         raise ObservationError(_SOURCE, f"the Dask scheduler at {address} went away") from error
     except KilledWorker as error:
         why = "several workers died of the same simulation; they may lack memory"

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import distributed
 import pytest
 from typer.testing import CliRunner
 
@@ -168,6 +170,24 @@ def test_a_scheduler_that_has_just_gone_has_no_workers(dask: Dask, monkeypatch: 
     with pytest.raises(
         ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* (went away|has had no workers)"
     ):
+        tuned(*NARROW, "--cluster", dask.address)
+
+
+def test_a_scheduler_that_is_killed_while_a_result_is_fetched_went_away(
+    dask: Dask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client then hears of it by that connection: "Stream is closed"."""
+    fetch = distributed.Future.result
+
+    def cut(future: distributed.Future[object], timeout: float) -> object:
+        wait_for(future.done, "the simulation is over")
+        dask.scheduler.send_signal(signal.SIGSTOP)  # it hears of the wish no more
+        threading.Timer(0.3, dask.scheduler.kill).start()
+        return fetch(future, timeout)
+
+    dask.worker()
+    monkeypatch.setattr(distributed.Future, "result", cut)
+    with pytest.raises(ObservationError, match=r"^cluster: the Dask scheduler at tcp://.* went away$"):
         tuned(*NARROW, "--cluster", dask.address)
 
 
