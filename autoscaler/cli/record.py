@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -49,12 +50,13 @@ def record(
     count = Count()
     with ended_well(), reading_back(load_settings(config)) as journal, _writing(output) as write:
         groups = (group,) if group else journal.groups()
-        reports = journal.span(groups, since, until or datetime.now(UTC), count.lose)
-        for line in (level_rows if levels else lines)(map(count.take, reports)):
-            write(line)
-        if not count.taken:
+        reports = map(count.take, journal.span(groups, since, until or datetime.now(UTC), count.lose))
+        first = next(reports, None)
+        if first is None:  # before anything is written: what is empty has no header either
             span = f"from {since.isoformat()}" + (f" to before {until.isoformat()}" if until else "")
             raise ObservationError(SOURCE, f"no cycle of {', '.join(groups)} is in the journal {span}")
+        for line in (level_rows if levels else lines)(chain([first], reports)):
+            write(line)
     typer.echo(counted(count.taken, "cycle"), err=True)
     if count.lost:
         raise typer.Exit(ObservationError.exit_code)

@@ -173,6 +173,9 @@ def test_nothing_is_left_behind_of_what_could_not_be_recorded(
     none = run("record", "--since", "1s", "-o", file)
     assert (none.returncode, none.stdout) == (3, "")
     assert none.stderr.startswith("mongodb: no cycle of edge, origin is in the journal from ")
+    for form in ((), ("--levels",)):
+        shown = run("record", "--since", "1s", *form)
+        assert (shown.returncode, shown.stdout) == (3, "")
     away = run("record", "--since", begin(story[0]), "-o", tmp_path / "no" / "folder.jsonl")
     assert (away.returncode, away.stderr) == (
         2, f"{tmp_path}/no/folder.jsonl: unwritable No such file or directory\n",
