@@ -1,4 +1,7 @@
-"""The rules of others, on worked examples; most are those of their own documentation."""
+"""The rules of others, on worked examples: what their documentation or source says, with sums of our own.
+
+Three of the HPA's are those of its own documentation; they say so.
+"""
 
 from __future__ import annotations
 
