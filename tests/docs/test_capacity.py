@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,9 @@ def test_the_limits_that_are_told_are_those_of_the_code() -> None:
     assert f"{lesson.USUAL_BOOT_S:g} s are taken for a boot" in text
     assert f"more than {carry._SELDOM:.0%} of the minutes".replace("%", " %") in text
     assert f"in at least {LEAST_KNOWN:.0%} of the cycles".replace("%", " %") in text
+    assert f"in more than {carry.MOST_SATURATED:.0%} of the minutes CPU".replace("%", " %") in text
+    assert timedelta(hours=4) == lesson.LEAST_WATCHED
+    assert f"for four hours, and for {lesson.FEWEST_WITHIN} times as long as a boot" in text
     assert MOST == 1_000_000
     assert "less than 0, more than a million" in text
     assert carry.FAR_OUT == 8

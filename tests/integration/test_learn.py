@@ -25,7 +25,10 @@ from tests.support.looking import FOR_GOOD, settings
 Run = Callable[..., tuple[int, str, str]]
 EDGE = ROOT / "policies/edge.yaml"
 SPEC = WorldSpec(types={"c7i.xlarge": TypeSpec(vcpus=4, viewers=150, memory=MemorySpec(viewers=140))}, idle_cpu=6.0)
-LEVELS = "time,viewers,publishers\n2026-03-03T18:00:00Z,100,0\n2026-03-03T19:00:00Z,700,0\n2026-03-03T20:00:00Z,300,0\n"
+LEVELS = "time,viewers,publishers\n" + "".join(
+    f"2026-03-03T{at}:00Z,{viewers},0\n"
+    for at, viewers in (("18:00", 100), ("19:00", 700), ("20:00", 300), ("22:10", 300))
+)
 
 
 @pytest.fixture
@@ -51,16 +54,16 @@ def test_what_nodes_carry_is_learnt_from_the_daemons_own_journal(
     stage.hands, stage.observer = replace(stage.hands, journal=journal), journal.cycle  # as the daemon does
     play(stage, traffic, timedelta(seconds=60))
     config = settings(tmp_path, mongo_uri, mongo_database.name)
-    span = ("--since", "2026-03-03T18:00:00Z", "--until", "2026-03-03T21:00:00Z")
-    assert run("record", *span, "-o", recording, "--config", config) == (0, "", "120 cycles\n")
+    span = ("--since", "2026-03-03T18:00:00Z", "--until", "2026-03-03T23:00:00Z")
+    assert run("record", *span, "-o", recording, "--config", config) == (0, "", "250 cycles\n")
     code, out, err = run("learn", recording, "--policy", EDGE, "--json", "--world-out", world)
     assert (code, err) == (0, "")
     (group,) = json.loads(out)["groups"]
     (kind,) = group["types"]
-    assert (group["group"], group["cycles"], kind["instance_type"]) == ("edge", 120, "c7i.xlarge")
+    assert (group["group"], group["cycles"], kind["instance_type"]) == ("edge", 250, "c7i.xlarge")
     assert kind["viewers"]["alone"]["value"] == pytest.approx(45 / 70 * 140, rel=0.01)  # memory is full first
     assert kind["cpu"]["base"] == pytest.approx(6, abs=0.1)
     assert group["diff"].count("\n+  - target_tracking: {signal: sessions, ") == 1
     code, out, _ = run("simulate", EDGE, "--trace", trace, "--world", world, "--cycle", "1m", "--json")
     assert code == 0
-    assert json.loads(out)["cycles"] == 120
+    assert json.loads(out)["cycles"] == 250

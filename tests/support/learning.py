@@ -51,7 +51,7 @@ def minutes(truth: Truth, seed: int = 0, *, nodes: int = 5, hours: float = 6.0, 
         memory = 30 + truth.memory * viewers
         columns = [
             np.full(span, node),
-            np.arange(span) // 10,
+            np.arange(span),
             np.maximum(viewers, 0),
             publishers,
             cpu,

@@ -14,8 +14,18 @@ import numpy.typing as npt
 
 from autoscaler.simulate.learn.fit import Clusters
 from autoscaler.simulate.learn.learnt import WHO, Carried, Finding, Learnt, Limits, Range
-from autoscaler.simulate.learn.recorded import CPU, CPU_MOST, MEMORY, MEMORY_MOST, PUBLISHERS, VIEWERS, Floats
-from autoscaler.simulate.learn.study import FULL, Study, usual
+from autoscaler.simulate.learn.recorded import (
+    CPU,
+    CPU_MOST,
+    MEMORY,
+    MEMORY_MOST,
+    MINUTE,
+    NODE,
+    PUBLISHERS,
+    VIEWERS,
+    Floats,
+)
+from autoscaler.simulate.learn.study import FULL, USUAL, Study
 
 FEWEST_NODES = 3
 FEWEST_BLOCKS = 12
@@ -40,23 +50,36 @@ _AS_DEVIATION = 1.4826
 _NEAR, _SELDOM = 1.0, 0.01
 """Percentage points below the limit, and the share of minutes, from which on nodes are said to refuse."""
 
+MOST_SATURATED = 0.02
+"""Of the minutes. What is left out for being high bends the line down: with 3 % the interval missed the truth."""
+
+_NO_MINUTES: Floats = np.empty((0, 8))
 _SHARE_WITH_MEMORY = 0.9
 _ANYBODY = 0.5
 
 
-def learn(instance_type: str, minutes: Floats, limits: Limits) -> Learnt:
-    """Learn what a node of a type carries, from a table as `Recorded.minutes` has it, of one row at least."""
+def learn(instance_type: str, minutes: Floats, limits: Limits, saturated: Floats = _NO_MINUTES) -> Learnt:
+    """Learn what a node of a type carries, from tables as `Recorded.minutes` has them, of one row at least."""
+    full = _full(minutes, limits)
+    at_limit = np.vstack([minutes[full], saturated])
+    many = _minutes(minutes, saturated)
+    share = _minutes(at_limit) / many
+    seen = _people(minutes if len(minutes) else saturated, USUAL)
+    least = _people(at_limit, 100 - USUAL) if share > _SELDOM else None
+    found = Learnt(instance_type, 0, 0, len(minutes), 0, seen, least)
+    about = (*_saturated(len(saturated) / many), *_at_limit(share))
+    if not len(minutes):
+        return replace(found, findings=about)
     clusters = Clusters(minutes)
-    seen = usual(minutes[:, VIEWERS]), usual(minutes[:, PUBLISHERS])
-    found = Learnt(instance_type, clusters.nodes, clusters.blocks, len(minutes), 0, seen)
+    found = replace(found, nodes=clusters.nodes, blocks=clusters.blocks)
     few = tuple(_few(clusters))
     if few:
-        return replace(found, findings=few)
+        return replace(found, findings=(*few, *about))
     kept = minutes[~_outliers(minutes)]
     studies = _studies(kept, limits)
     carried = {who: _carried(who, studies) for who in (0, 1) if studies[0].people[:, who].max() >= _ANYBODY}
     memory = float((~np.isnan(kept[:, MEMORY])).mean())
-    findings = (*_memory(memory), *_doubts(studies, carried), *_unsure(studies, carried), *_full(minutes, limits))
+    findings = (*_memory(memory), *_doubts(studies, carried), *_unsure(studies, carried), *about)
     doubted = any(finding.blocks for finding in findings)
     viewers, publishers = (
         None if doubted or WHO[who] in {finding.who for finding in findings} else carried.get(who) for who in (0, 1)
@@ -75,16 +98,42 @@ def _few(clusters: Clusters) -> Iterator[Finding]:
         message = f"{seen} seen at work{alike}, and nodes differ: {FEWEST_NODES} are needed"
         yield Finding("few-nodes", message, blocks=True)
     if clusters.blocks < FEWEST_BLOCKS:
-        message = f"nodes were seen for {10 * clusters.blocks} minutes: at least {10 * FEWEST_BLOCKS} are needed"
+        message = f"nodes were seen for {10 * clusters.blocks} minutes, added up: {10 * FEWEST_BLOCKS} are needed"
         yield Finding("few-readings", message, blocks=True)
 
 
-def _full(minutes: Floats, limits: Limits) -> Iterator[Finding]:
-    """Yield a warning where AMS must have refused: who was refused is in no recording."""
-    full = (minutes[:, CPU_MOST] > limits.cpu - _NEAR) | (minutes[:, MEMORY_MOST] > limits.memory - _NEAR)
-    if full.mean() > _SELDOM:
-        message = f"its limit was reached in {full.mean():.0%} of its minutes: more wanted to come than came"
+def _minutes(*tables: Floats) -> int:
+    """Count the minutes of nodes: one may be in two tables."""
+    return len(np.unique(np.vstack(tables)[:, [NODE, MINUTE]], axis=0))
+
+
+def _people(minutes: Floats, percentile: float) -> tuple[float, float]:
+    """Return of viewers and publishers what so many percent of the minutes do not exceed."""
+    viewers, publishers = np.percentile(minutes[:, [VIEWERS, PUBLISHERS]], percentile, axis=0).tolist()
+    return viewers, publishers
+
+
+def _full(minutes: Floats, limits: Limits) -> npt.NDArray[np.bool_]:
+    """Find the minutes in which AMS must have refused."""
+    found: npt.NDArray[np.bool_] = minutes[:, CPU_MOST] > limits.cpu - _NEAR
+    return found | (minutes[:, MEMORY_MOST] > limits.memory - _NEAR)
+
+
+def _at_limit(share: float) -> Iterator[Finding]:
+    """Yield a warning where AMS refused in such a share of the minutes: who was refused is in no recording."""
+    if share > _SELDOM:
+        message = f"its limit was reached in {share:.0%} of its minutes: more wanted to come than came"
         yield Finding("at-limit", message)
+
+
+def _saturated(share: float) -> Iterator[Finding]:
+    """Yield where in such a share of the minutes high readings were left out: a line through the others is too flat."""
+    if share > MOST_SATURATED:
+        message = (
+            f"in {share:.0%} of its minutes CPU or memory was at 99 % or more, and such readings are left out, so a "
+            f"line through the others is too flat: {MOST_SATURATED:.0%} can be spared"
+        )
+        yield Finding("saturated", message, blocks=True)
 
 
 def _outliers(minutes: Floats) -> npt.NDArray[np.bool_]:
@@ -180,8 +229,8 @@ def _doubt(study: Study) -> Iterator[Finding]:
     if study.reach < LEAST_REACH:
         seen = study.line.base + study.reach * (study.limit - study.line.base)
         message = (
-            f"{study.name} was never above {seen:.0f} %, which is {study.reach:.0%} of the way from an idle node "
-            f"({study.line.base:.0f} %) to the limit ({study.limit:g} %): at least {LEAST_REACH:.0%} are needed"
+            f"by its line {study.name} was never above {seen:.0f} %, which is {study.reach:.0%} of the way from an "
+            f"idle node ({study.line.base:.0f} %) to the limit ({study.limit:g} %): {LEAST_REACH:.0%} are needed"
         )
         yield Finding("narrow-range", message, blocks=True)
     if abs(study.bend) > MOST_BEND:

@@ -21,7 +21,7 @@ from statistics import NormalDist
 import numpy as np
 
 from autoscaler.simulate.compare.spread import CONFIDENCE, t_quantile
-from autoscaler.simulate.learn.recorded import BLOCK_NUMBER, NODE, Floats
+from autoscaler.simulate.learn.recorded import BLOCK, MINUTE, NODE, Floats
 
 REPLICATES = 1000
 _SEED = 20_260_101
@@ -38,7 +38,8 @@ class Clusters:
 
     def __init__(self, minutes: Floats) -> None:
         """Take a table as `Recorded.minutes` has it, of one row at least."""
-        keys, self._block = np.unique(minutes[:, [NODE, BLOCK_NUMBER]], axis=0, return_inverse=True)
+        blocks = np.column_stack([minutes[:, NODE], minutes[:, MINUTE] // BLOCK])
+        keys, self._block = np.unique(blocks, axis=0, return_inverse=True)
         first = np.flatnonzero(np.diff(keys[:, 0], prepend=-1.0))
         self._begins, self._lengths = first, np.diff(first, append=len(keys))
         self.blocks, self.nodes = len(keys), len(first)

@@ -64,7 +64,8 @@ class Carried:
 class Learnt:
     """What a recording says of one instance type. `seen` are the viewers and publishers of its busier minutes.
 
-    `minutes` counts those of nodes at work, `outliers` how many of them were left out.
+    `minutes` counts those of nodes at work, `outliers` how many of them were left out. `full`: the least viewers and
+    publishers with which its nodes were at their limit, but for one in twenty minutes; None where they seldom were.
     """
 
     instance_type: str
@@ -73,6 +74,7 @@ class Learnt:
     minutes: int
     outliers: int
     seen: tuple[float, float]
+    full: tuple[float, float] | None = None
     cpu: Fitted | None = None
     memory: Fitted | None = None
     viewers: Carried | None = None

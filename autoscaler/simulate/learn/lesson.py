@@ -16,6 +16,12 @@ from autoscaler.simulate.spec import WorldSpec
 
 FEWEST_BOOTS = 5
 USUAL_BOOT_S = WorldSpec().boot.p95.total_seconds()
+LEAST_WATCHED = timedelta(hours=4)
+"""Of nodes that serve. The steepest rise of a calm hour is that of a calm hour."""
+
+FEWEST_WITHIN = 60
+"""Times as long as a node takes. What none of so many had is in one of twenty at most, with 95 % (three of so many:
+Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", 1983)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,20 @@ class Growth:
     """The most that came while a node would have come, for each node that served: `within_s` seconds.
 
     None where that is known in too few cycles; the shares in which it is are `viewers_known` and `publishers_known`.
+    `watched_s`: for so many seconds nodes were seen to serve.
     """
 
     within_s: float
+    watched_s: float
     viewers: float | None
     publishers: float | None
     viewers_known: float = 1.0
     publishers_known: float = 1.0
+
+    @property
+    def needed_s(self) -> float:
+        """Return how long has to be watched before the most that came is worth a target."""
+        return max(LEAST_WATCHED.total_seconds(), FEWEST_WITHIN * self.within_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,8 @@ class Lesson:
 
 def conclude(recorded: Recorded, limits: Limits) -> Lesson:
     """Draw the conclusions from all that was recorded of a group. Types are never thrown together."""
-    types = tuple(learn(kind, minutes, limits) for kind, minutes in recorded.minutes().items())
+    saturated = recorded.minutes(saturated=True)
+    types = tuple(learn(kind, minutes, limits, saturated[kind]) for kind, minutes in recorded.minutes().items())
     boots = _boots(recorded.boots())
     slow_s = boots.serving_p95_s if boots else _guess_s(recorded)
     within = timedelta(seconds=slow_s) + recorded.step()
@@ -78,7 +92,10 @@ def conclude(recorded: Recorded, limits: Limits) -> Lesson:
         message = f"fewer than {FEWEST_BOOTS} boots were seen whole: {slow_s:g} s are taken for one"
         findings.append(Finding("boots-unknown", message))
     viewers, publishers = recorded.rise(within)
-    growth = Growth(within.total_seconds(), viewers.most, publishers.most, viewers.known, publishers.known)
+    growth = Growth(
+        within.total_seconds(), recorded.watched().total_seconds(),
+        viewers.most, publishers.most, viewers.known, publishers.known,
+    )  # fmt: skip
     return Lesson(
         recorded.group, limits, recorded.count, recorded.cycles, recorded.repeated, recorded.readings, left_out,
         types, recorded.vcpus, boots, growth, tuple(findings),

@@ -24,7 +24,6 @@ PUBLISHERS = "mongodb.node.publishers"
 _SATURATED = 99.0
 """Percent. More cannot be measured, so what lies there says nothing of how many more there were."""
 
-
 MOST = 1_000_000
 """Viewers, publishers or vCPUs of one node. Of more no recording can be believed."""
 
@@ -57,6 +56,11 @@ class Reading:
     publishers: float
     cpu: float
     memory: float | None
+
+    @property
+    def saturated(self) -> bool:
+        """Whether CPU or memory may have been any more than they say."""
+        return max(self.cpu, self.memory or 0.0) >= _SATURATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def counts_publishers(signal: Signal) -> bool:
 
 
 class Reader:
-    """Reads one group's cycles, in the order in which they were recorded."""
+    """Reads one group's cycles, in the order in which they were recorded. What is saturated is a reading here."""
 
     def __init__(self, count: Count) -> None:
         """`count` says what counts viewers."""
@@ -139,9 +143,7 @@ def _beat(node: Node, now: datetime) -> Heartbeat | LeftOut:
     told = (beat.cpu_percent, beat.memory_percent or 0.0)
     if not all(percent >= 0 for percent in told):
         return LeftOut.NO_HEARTBEAT
-    if now - beat.at > HEARTBEAT_MAX_AGE:
-        return LeftOut.STALE
-    return LeftOut.SATURATED if max(told) >= _SATURATED else beat
+    return LeftOut.STALE if now - beat.at > HEARTBEAT_MAX_AGE else beat
 
 
 def _away(node: Node, report: CycleReport, policy: Policy) -> LeftOut | None:

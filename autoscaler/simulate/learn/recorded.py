@@ -27,8 +27,8 @@ from autoscaler.policy.schema import Policy
 from autoscaler.simulate.learn.readings import Count, LeftOut, Reader, Reading, believable, publishers_on, viewers_on
 
 Floats = npt.NDArray[np.float64]
-BLOCK = timedelta(minutes=10)
-"""Readings of one node within such a time are too much alike to count as many."""
+BLOCK = 10
+"""Minutes. Readings of one node within such a time are too much alike to count as many."""
 
 _MINUTE_S = 60
 LONGEST_STEP = timedelta(minutes=1)
@@ -39,7 +39,7 @@ LEAST_KNOWN = 0.9
 
 _USED = {Phase.IN_SERVICE, *LEAVING}
 
-NODE, BLOCK_NUMBER, VIEWERS, PUBLISHERS, CPU, CPU_MOST, MEMORY, MEMORY_MOST = range(8)
+NODE, MINUTE, VIEWERS, PUBLISHERS, CPU, CPU_MOST, MEMORY, MEMORY_MOST = range(8)
 """Columns of `Recorded.minutes`."""
 
 
@@ -56,7 +56,7 @@ class _Minute:
         whole = len(memory) == many
         return (
             node,
-            self.number * _MINUTE_S // int(BLOCK.total_seconds()),
+            self.number,
             sum(each.viewers for each in self.readings) / many,
             sum(each.publishers for each in self.readings) / many,
             sum(each.cpu for each in self.readings) / many,
@@ -100,8 +100,8 @@ class Recorded:
         self.vcpus: dict[str, int] = {}
         self._reader = Reader(count)
         self._nodes: dict[str, int] = {}
-        self._open: dict[tuple[str, str], _Minute] = {}
-        self._rows: dict[str, array[float]] = {}
+        self._open: dict[tuple[str, bool, str], _Minute] = {}
+        self._rows: dict[tuple[str, bool], array[float]] = {}
         self._boots: dict[tuple[str, datetime], Boot] = {}
         self._levels = array("d")
         self._seen: set[datetime] = set()
@@ -119,20 +119,28 @@ class Recorded:
         for found in self._reader.read(report, policy):
             if isinstance(found, LeftOut):
                 self.left_out[found] += 1
+                continue
+            self._take(found)
+            if found.saturated:
+                self.left_out[LeftOut.SATURATED] += 1
             else:
                 self.readings += 1
-                self._take(found)
         for node in report.snapshot.nodes:
             self._watch(node, report)
         self._weigh(report)
 
-    def minutes(self) -> dict[str, Floats]:
-        """Return by instance type a table of minutes; its columns are NODE to MEMORY_MOST."""
-        for (kind, node), minute in self._open.items():
-            self._close(kind, node, minute)
+    def minutes(self, *, saturated: bool = False) -> dict[str, Floats]:
+        """Return by instance type a table of minutes, maybe without rows; its columns are NODE to MEMORY_MOST.
+
+        `saturated`: of the readings that were left out for that, whose CPU and memory tell nothing, and people do.
+        """
+        for key, minute in self._open.items():
+            self._close(key, minute)
         self._open = {}
-        tables = {kind: np.array(rows, dtype=np.float64).reshape(-1, 8) for kind, rows in self._rows.items()}
-        return dict(sorted(tables.items()))
+        kinds = sorted({kind for kind, _ in self._rows})
+        return {
+            kind: np.array(self._rows.get((kind, saturated), ()), dtype=np.float64).reshape(-1, 8) for kind in kinds
+        }
 
     def boots(self) -> list[Boot]:
         """Return the nodes that were launched, seen to come, and got as far as service."""
@@ -149,6 +157,11 @@ class Recorded:
         apart = np.diff(np.sort(np.array([at.timestamp() for at in self._seen])))
         return timedelta(seconds=float(np.median(apart))) if len(apart) else timedelta(0)
 
+    def watched(self) -> timedelta:
+        """Return for how long nodes were seen to serve; holes in the recording are no part of it."""
+        apart = np.diff(np.sort(np.array(self._levels, dtype=np.float64)[::4]))
+        return timedelta(seconds=float(apart[apart <= LONGEST_STEP.total_seconds()].sum()))
+
     def rise(self, within: timedelta) -> tuple[Rise, Rise]:
         """Return the most viewers and publishers that came within such a time, for each node that served at its begin.
 
@@ -161,18 +174,19 @@ class Recorded:
         return viewers, publishers
 
     def _take(self, reading: Reading) -> None:
-        key = (reading.instance_type, reading.node)
+        key = (reading.instance_type, reading.saturated, reading.node)
         number = int(reading.at.timestamp()) // _MINUTE_S
         minute = self._open.get(key)
         if minute is None or minute.number != number:
             if minute is not None:
-                self._close(*key, minute)
+                self._close(key, minute)
             minute = self._open[key] = _Minute(number)
         minute.readings.append(reading)
 
-    def _close(self, kind: str, node: str, minute: _Minute) -> None:
+    def _close(self, key: tuple[str, bool, str], minute: _Minute) -> None:
+        kind, saturated, node = key
         number = self._nodes.setdefault(node, len(self._nodes))
-        self._rows.setdefault(kind, array("d")).extend(minute.row(number))
+        self._rows.setdefault((kind, saturated), array("d")).extend(minute.row(number))
 
     def _watch(self, node: Node, report: CycleReport) -> None:
         """Time the boots of nodes that were seen before they had joined: of others nobody knows when they did."""

@@ -15,12 +15,10 @@ _NONE = 1e-9
 FULL = 1e9
 """Of a node's room: there is none for anybody."""
 
-_USUAL, _NEARLY_ALL, _LEAST = 95, 99, 1
+USUAL = 95
+"""Percent. What values do not exceed but for one in twenty."""
 
-
-def usual(values: Floats) -> float:
-    """Return what values do not exceed but for one in twenty."""
-    return float(np.percentile(values, _USUAL))
+_NEARLY_ALL, _LEAST = 99, 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ class Study:
     def line(self) -> Fitted:
         """The line in words."""
         base, per_viewer, per_publisher = self.lines.best.tolist()
-        return Fitted(base, per_viewer, per_publisher, max(0.0, usual(self.highest - self._fitted)))
+        return Fitted(
+            base, per_viewer, per_publisher, max(0.0, float(np.percentile(self.highest - self._fitted, USUAL)))
+        )
 
     def shares(self, people: Floats, *, spared: bool = False) -> tuple[float, Floats]:
         """Return what part of a node's room so many viewers and publishers take: by the line, and by each replicate.

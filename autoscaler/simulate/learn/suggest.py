@@ -5,7 +5,9 @@ A target is what a node should carry, so it stays below what a node can carry, b
 - the interval, of which the lower end counts, and readings that jump above the line, for AMS refuses at one of them:
   both are in `Carried.safe`;
 - what comes while a node boots, for it goes to the nodes that are there: `Growth`. At most half: where more may come a
-  target is the wrong tool. Where that is not known there is no target;
+  target is the wrong tool. Where that is not known, or was not watched for long enough, there is no target. Where
+  nodes refused, more wanted to come than is known, and no target is raised;
+- the number with which a type that nobody knows more of was at its limit: `Learnt.full`;
 - the rule's own tolerance, for until the load is so far above the target nothing is launched.
 """
 
@@ -16,10 +18,9 @@ from dataclasses import dataclass
 from math import floor
 
 from autoscaler.policy.schema import Policy
-from autoscaler.policy.signals import Signal
+from autoscaler.simulate.learn.judge import judged, unit_of
 from autoscaler.simulate.learn.learnt import WHO, Finding, Learnt, Range
 from autoscaler.simulate.learn.lesson import Lesson
-from autoscaler.simulate.learn.readings import counts_publishers, viewers_key
 from autoscaler.simulate.learn.recorded import LEAST_KNOWN
 
 Path = tuple[str | int, ...]
@@ -78,10 +79,11 @@ def advise(policy: Policy, lesson: Lesson) -> Advice:
         message = f"a target is what a node of the policy's first type carries, and of {name} that is not known"
         return Advice(findings=(Finding("first-type-unknown", message, blocks=True),))
     scale = _Scale(policy, lesson, first)
-    targets, strange = [*_targets(policy, lesson)], [*_strange(policy, lesson)]
-    found = [each for target in targets if (each := _suggest(target, scale, lesson))]
+    targets = [*_targets(policy, lesson)]
+    found, withheld = _suggested(targets, scale, lesson)
     weighed = (scale.suggestion,) if scale.suggestion else ()
-    return Advice((*found, *weighed), (*scale.findings, *strange, *_growths(targets, scale, lesson)))
+    findings = (*scale.findings, *judged(policy, lesson), *_growths(targets, scale, lesson), *withheld)
+    return Advice((*found, *weighed), findings)
 
 
 class _Scale:
@@ -99,6 +101,11 @@ class _Scale:
         if unknown:
             message = f"what {', '.join(unknown)} carry is not known: they are taken for what their weights say"
             self.findings.append(Finding("types-unknown", message))
+        self._full = {name: each.full for name in unknown if (each := found[name]) and each.full}
+        for name, full in self._full.items():
+            people = " and ".join(f"{many:.0f} {who}" for many, who in zip(full, WHO, strict=True) if round(many))
+            message = f"{name} was at its limit with {people or 'nobody'} on it: no target lets it have more"
+            self.findings.append(Finding("seen-full", message))
         unequal = [name for name in self._known if self._unequal(name)]
         if unequal and unknown:
             message = f"{', '.join(unequal)} carry otherwise than their weights say: targets are by the weakest type"
@@ -120,7 +127,17 @@ class _Scale:
             for amount, weight in zip(amounts, map(self._weights.__getitem__, self._known), strict=True)
             if amount is not None
         ]
-        return min(known) if known and _safe(self.first, unit) is not None else None
+        return min([*known, *self._limits(unit)]) if known and _safe(self.first, unit) is not None else None
+
+    def reason(self, unit: str) -> str:
+        """Say where `safe` comes from."""
+        safe = self.safe(unit) or 0.0
+        said = "was full with" if safe in self._limits(unit) else "surely carries"
+        return f"a node {said} {safe:.1f} {unit}"
+
+    def _limits(self, unit: str) -> list[float]:
+        """Return with how much of a unit, in nodes of the first type, those of unknown types were at their limit."""
+        return [_full(people, unit) / self._weights[name] for name, people in self._full.items()]
 
     def _ratio(self, other: Learnt) -> float:
         """Return how much more of what both carry another type surely carries than the first."""
@@ -154,71 +171,82 @@ def _weight(name: str, policy: Policy, lesson: Lesson) -> float:
     return 1.0
 
 
-def _unit(signal: Signal, lesson: Lesson) -> str:
-    """Return what a signal counts: `viewers`, `publishers`, or `sessions`, which are both. "" for anything else."""
-    if counts_publishers(signal):
-        return "publishers"
-    if viewers_key(signal) != lesson.count.key:
-        return ""
-    return "sessions" if lesson.count.less_publishers else "viewers"
-
-
 def _targets(policy: Policy, lesson: Lesson) -> Iterator[_Target]:
     for number, rule in enumerate(policy.scale):
         tracking, forecast = rule.target_tracking, rule.forecast
         if tracking and tracking.target_per_node is not None:
             path = "scale", number, "target_tracking", "target_per_node"
-            unit = _unit(policy.signals[tracking.signal], lesson)
+            unit = unit_of(policy.signals[tracking.signal], lesson.count)
             yield _Target(path, tracking.target_per_node, unit, tracking.tolerance)
         elif forecast:
-            unit = _unit(policy.signals[forecast.signal], lesson)
+            unit = unit_of(policy.signals[forecast.signal], lesson.count)
             yield _Target(("scale", number, "forecast", "target_per_node"), forecast.target_per_node, unit)
     if policy.viewers_per_node is not None:  # a reservation begins long enough before
         yield _Target(("viewers_per_node",), policy.viewers_per_node, "viewers", boots=False)
 
 
-def _strange(policy: Policy, lesson: Lesson) -> Iterator[Finding]:
-    """Yield which rules count viewers in another way than the lesson does."""
-    for number, rule in enumerate(policy.scale, 1):
-        steering = rule.target_tracking or rule.forecast
-        key = viewers_key(policy.signals[steering.signal]) if steering else ""
-        if key and key != lesson.count.key:
-            message = f"scale[{number}] counts {key}, and this was learnt by {lesson.count.key}: see --viewers"
-            yield Finding("other-count", message)
+def _suggested(targets: list[_Target], scale: _Scale, lesson: Lesson) -> tuple[list[Suggestion], list[Finding]]:
+    """Return what is suggested, and what is not although the sum says so: more, where nobody knows who was refused."""
+    refused = [each.instance_type for each in lesson.types if each.full]
+    found: list[Suggestion] = []
+    withheld: list[Finding] = []
+    for target in targets:
+        after = _after(target, scale, lesson)
+        if after is None:
+            continue
+        if refused and target.boots and after > target.before:
+            message = (
+                f"scale[{int(target.path[1]) + 1}] stays at {target.before:g} a node, and is not raised to {after:g}: "
+                f"{', '.join(refused)} refused at times, so more may come during a boot than came"
+            )
+            withheld.append(Finding("not-raised", message))
+        else:
+            found.append(Suggestion(target.path, target.before, after, "; ".join(_why(target, scale, lesson))))
+    return found, withheld
 
 
-def _suggest(target: _Target, scale: _Scale, lesson: Lesson) -> Suggestion | None:
+def _after(target: _Target, scale: _Scale, lesson: Lesson) -> float | None:
+    """Return what a target should be; None where that is not known, or nearly what it is."""
     safe = scale.safe(target.unit)
     rise = _rises(target.unit, lesson) if target.boots else 0.0
     if safe is None or rise is None:
         return None
-    spared = min(rise, MOST_SPARED * safe)
     after = target_for(safe, rise, target.tolerance)
-    if after <= 0 or abs(after - target.before) <= LEAST_CHANGE * target.before:
-        return None
-    why = [f"a node surely carries {safe:.1f} {target.unit}"]
+    return None if after <= 0 or abs(after - target.before) <= LEAST_CHANGE * target.before else after
+
+
+def _why(target: _Target, scale: _Scale, lesson: Lesson) -> Iterator[str]:
+    safe = scale.safe(target.unit) or 0.0
+    yield scale.reason(target.unit)
     if target.boots:
-        why.append(f"{spared:.1f} may come within the {lesson.growth.within_s:.0f} s that a node takes")
+        spared = min(_rises(target.unit, lesson) or 0.0, MOST_SPARED * safe)
+        yield f"{spared:.1f} may come within the {lesson.growth.within_s:.0f} s that a node takes"
     if target.tolerance:
-        why.append(f"nothing is launched before the load is {target.tolerance:g} % above the target")
-    return Suggestion(target.path, target.before, after, "; ".join(why))
+        yield f"nothing is launched before the load is {target.tolerance:g} % above the target"
 
 
 def _growths(targets: list[_Target], scale: _Scale, lesson: Lesson) -> Iterator[Finding]:
     """Yield of which targets nobody knows what comes during a boot, and of which it is too much for any."""
+    growth = lesson.growth
     for unit in dict.fromkeys(target.unit for target in targets if target.boots):
         safe, rise = scale.safe(unit), _rises(unit, lesson)
-        if safe is None:
+        if not safe:
             continue
-        if rise is None:
+        if rise is None and growth.watched_s < growth.needed_s:
             message = (
-                f"how many {unit} come within {lesson.growth.within_s:.0f} s is not known: all nodes' were in "
+                f"how many {unit} come within {growth.within_s:.0f} s is not known: nodes were seen to serve for "
+                f"{growth.watched_s / 60:.0f} minutes, and {growth.needed_s / 60:.0f} are needed for a target"
+            )
+            yield Finding("growth-unknown", message, blocks=True)
+        elif rise is None:
+            message = (
+                f"how many {unit} come within {growth.within_s:.0f} s is not known: all nodes' were in "
                 f"{floor(100 * _known(unit, lesson))}% of the cycles, and {LEAST_KNOWN:.0%} are needed for a target"
             )
             yield Finding("growth-unknown", message, blocks=True)
         elif rise > MOST_SPARED * safe:
             message = (
-                f"{rise:.0f} {unit} came for each node within {lesson.growth.within_s:.0f} s, more than half of what "
+                f"{rise:.0f} {unit} came for each node within {growth.within_s:.0f} s, more than half of what "
                 "one surely carries: no target makes room for that; headroom, a schedule or a warm pool do"
             )
             yield Finding("bursts", message)
@@ -227,6 +255,8 @@ def _growths(targets: list[_Target], scale: _Scale, lesson: Lesson) -> Iterator[
 def _rises(unit: str, lesson: Lesson) -> float | None:
     """Return how much of a unit comes for each node while one boots; None where it, or a part of it, is not known."""
     viewers, publishers = lesson.growth.viewers, lesson.growth.publishers
+    if lesson.growth.watched_s < lesson.growth.needed_s:
+        return None
     if unit in WHO:
         return viewers if unit == "viewers" else publishers
     return None if viewers is None or publishers is None else viewers + publishers
@@ -236,6 +266,10 @@ def _known(unit: str, lesson: Lesson) -> float:
     """Return in which share of the cycles a unit was known of all nodes."""
     shares = dict(zip(WHO, (lesson.growth.viewers_known, lesson.growth.publishers_known), strict=True))
     return shares.get(unit, min(shares.values()))
+
+
+def _full(people: tuple[float, float], unit: str) -> float:
+    return people[WHO.index(unit)] if unit in WHO else sum(people)
 
 
 def _safe(learnt: Learnt, unit: str) -> float | None:

@@ -21,7 +21,7 @@ from tests.support.learning import recorded
 
 EDGE = ROOT / "policies/edge.yaml"
 SPEC = WorldSpec(types={"c7i.xlarge": TypeSpec(vcpus=4, viewers=160, memory=MemorySpec(viewers=160))})
-LEVELS = "time,viewers,publishers\n0,100,0\n3600,700,0\n7200,600,0\n10800,150,0\n"
+LEVELS = "time,viewers,publishers\n0,100,0\n3600,700,0\n7200,600,0\n10800,150,0\n15000,150,0\n"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> list[CycleReport]:
-    """The shipped edge policy over three hours, in a cluster whose nodes carry 115 viewers by their CPU."""
+    """The shipped edge policy over four hours, in a cluster whose nodes carry 115 viewers by their CPU."""
     trace = tmp_path_factory.mktemp("trace") / "levels.csv"
     trace.write_text(LEVELS)
     (edge,) = load_policies({"edge.yaml": read(EDGE)})
@@ -49,7 +49,7 @@ def test_people_read_a_table_a_world_and_a_diff(learn: Run, file: Path) -> None:
     code, out, err = learn(file, "--limit-memory", "100", "--policy", EDGE)
     assert (code, err) == (0, "")
     assert "115.2 viewers (115 to 115; cpu)" in out
-    assert "180 cycles, " in out
+    assert "250 cycles, " in out
     assert "haproxy.server.sessions:edge_backend_http" in out
     assert "left out: " in out
     assert "\n-  - target_tracking: {signal: sessions, target_per_node: 145, tolerance: 5%}    # of about 158" in out
@@ -102,7 +102,7 @@ def test_the_same_recording_teaches_the_same_and_its_parts_add_up(
     first.write_text("".join(lines(story[:100])))
     second.write_text("".join(lines(story[80:])))
     told = json.loads(learn(second, first, "--json")[1])["groups"][0]
-    assert (told["cycles"], told["repeated"]) == (180, 20)
+    assert (told["cycles"], told["repeated"]) == (250, 20)
     assert "20 cycles more are in two recordings: they count once" in learn(second, first)[1]
 
 
@@ -112,9 +112,9 @@ def test_a_broken_line_costs_itself_only(learn: Run, file: Path, story: list[Cyc
     strange = "".join(lines([replace(story[6], policy='{"moon": 1}')])).splitlines(keepends=True)[1]
     file.write_text("".join([header, one, two[:50] + "\n", *rest, lost, strange]))
     code, out, err = learn(file)
-    assert (code, "179 cycles" in out) == (0, True)
+    assert (code, "249 cycles" in out) == (0, True)
     assert [line.split(" ")[0:2] for line in err.splitlines()] == [
-        [f"{file}:3:1:", "broken-line"], [f"{file}:182:1:", "no-policy"], [f"{file}:183:1:", "other-policy"],
+        [f"{file}:3:1:", "broken-line"], [f"{file}:252:1:", "no-policy"], [f"{file}:253:1:", "other-policy"],
     ]  # fmt: skip
     file.write_text(header + "{}\n" * 500)
     code, out, err = learn(file)
@@ -126,8 +126,8 @@ def test_what_was_read_before_a_file_broke_off_counts(learn: Run, file: Path, tm
     cut = tmp_path / "cut.jsonl.xz"
     cut.write_bytes(lzma.compress(file.read_bytes())[:-12])  # no more than its footer
     code, out, err = learn(cut)
-    assert (code, "180 cycles" in out) == (0, True)
-    assert err.startswith(f"{cut}:182:1: broken-line and all after it cannot be read: Compressed file ended ")
+    assert (code, "250 cycles" in out) == (0, True)
+    assert err.startswith(f"{cut}:252:1: broken-line and all after it cannot be read: Compressed file ended ")
 
 
 def test_files_that_are_none_are_one_line(learn: Run, file: Path, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_each_group_is_learnt_by_itself(learn: Run, file: Path, story: list[Cycl
     ]
     file.write_text("".join(lines([*story, *strangers])))
     told = json.loads(learn(file, "--json")[1])["groups"]
-    assert [(each["group"], each["cycles"]) for each in told] == [("edge", 180), ("night", 30)]
+    assert [(each["group"], each["cycles"]) for each in told] == [("edge", 250), ("night", 30)]
     assert [each["group"] for each in json.loads(learn(file, "--json", "--group", "night")[1])["groups"]] == ["night"]
     usage = "--world-out: usage takes one group, and these are 2 (--group NAME)\n"
     assert learn(file, "--world-out", tmp_path / "w.yaml") == (2, "", usage)

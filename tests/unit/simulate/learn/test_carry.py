@@ -7,7 +7,7 @@ import pytest
 
 from autoscaler.simulate.learn.carry import learn
 from autoscaler.simulate.learn.learnt import Learnt, Limits, Range
-from autoscaler.simulate.learn.recorded import CPU, MEMORY, MEMORY_MOST, PUBLISHERS, VIEWERS
+from autoscaler.simulate.learn.recorded import CPU, MEMORY, MEMORY_MOST, MINUTE, PUBLISHERS, VIEWERS
 from tests.support.learning import Truth, minutes
 
 TRUTH = Truth()
@@ -198,12 +198,38 @@ def test_nodes_that_must_have_refused_are_told() -> None:
 def test_one_node_is_told_as_one() -> None:
     few, short = learn("t", minutes(TRUTH, 8, nodes=1, hours=0.1), Limits()).findings[:2]
     assert few.message == "1 node was seen at work, and nodes differ: 3 are needed"
-    assert short.message == "nodes were seen for 10 minutes: at least 120 are needed"
+    assert short.message == "nodes were seen for 10 minutes, added up: 120 are needed"
+
+
+@pytest.mark.parametrize("few", [{"nodes": 2}, {"nodes": 3, "hours": 0.5}])
+def test_a_type_that_was_full_is_told_even_if_nothing_else_is_known_of_it(few: dict[str, float]) -> None:
+    found = learn("t", minutes(Truth(viewer=72 / 99), 8, viewers=(80, 99), noise=0.5, **few), Limits())  # type: ignore[arg-type]  # a table of options
+    assert found.blocked
+    assert ("at-limit", False) in codes(found)
+    assert found.full
+    assert found.full == pytest.approx((98, 0), abs=4)
+    assert learn("t", minutes(TRUTH, 8, viewers=(20, 100), **few), Limits()).full is None  # type: ignore[arg-type]  # the same
+
+
+def test_what_nodes_had_at_their_limit_is_what_is_least_of_it() -> None:
+    table = minutes(TRUTH, 8, nodes=3, hours=1)
+    assert learn("t", table, Limits()).full is None
+    table[:20, CPU + 1], table[:20, VIEWERS] = 76, np.arange(50, 70)
+    assert learn("t", table, Limits()).full == pytest.approx((50.95, 0))
+    table[:20, CPU + 1], table[:20, MEMORY_MOST] = 50, 76
+    assert learn("t", table, Limits()).full == pytest.approx((50.95, 0))
+
+
+@pytest.mark.parametrize(("many", "told"), [(28, []), (40, [("saturated", True), ("at-limit", False)])])
+def test_a_line_of_which_the_highest_were_left_out_is_too_flat(many: int, told: list[tuple[str, bool]]) -> None:
+    table = minutes(TRUTH, 8)
+    found = learn("t", table, Limits(), table[:many])
+    assert (found.viewers is None, [each for each in codes(found) if told or each[1]]) == (bool(told), told)
 
 
 def test_nodes_count_by_their_minutes() -> None:
     table = minutes(TRUTH, 8, nodes=6)
-    short = table[(table[:, 0] < 2) | (table[:, 1] < 1)]  # four of the six were seen for ten minutes
+    short = table[(table[:, 0] < 2) | (table[:, MINUTE] < 10)]  # four of the six were seen for ten minutes
     (finding,) = learn("t", short, Limits()).findings
     assert finding.code == "few-nodes"
     assert "as good as 2" in finding.message

@@ -67,9 +67,6 @@ def test_publishers_that_cannot_be_read_are_not_none(role: str) -> None:
         ({"heartbeat": Heartbeat(NOW, float("nan"))}, {}, LeftOut.NO_HEARTBEAT),
         ({"heartbeat": Heartbeat(NOW, 40.0, float("nan"))}, {}, LeftOut.NO_HEARTBEAT),
         ({"heartbeat": Heartbeat(NOW, -1.0)}, {}, LeftOut.NO_HEARTBEAT),
-        ({"heartbeat": Heartbeat(NOW, float("inf"))}, {}, LeftOut.SATURATED),
-        ({"heartbeat": Heartbeat(NOW, 99.5)}, {}, LeftOut.SATURATED),
-        ({"heartbeat": Heartbeat(NOW, 50.0, 99.5)}, {}, LeftOut.SATURATED),
         ({}, {"sessions": {}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW, partial=True)}}}, LeftOut.NO_VIEWERS),
         ({}, {"samples": {SESSIONS: {"i-1": Sample(90, NOW - seconds(21))}}}, LeftOut.NO_VIEWERS),
@@ -88,6 +85,28 @@ def test_what_is_not_known_or_not_at_work_is_no_reading(
 ) -> None:
     report = cycle(node(1, **BUSY | changes), **{"sessions": {1: 90}, **facts})
     assert read(report) == [why]
+
+
+@pytest.mark.parametrize(
+    "beat",
+    [Heartbeat(NOW, 99.5), Heartbeat(NOW, float("inf")), Heartbeat(NOW, 50.0, 99.5)],
+    ids=["cpu", "inf", "memory"],
+)
+def test_who_was_on_a_saturated_node_is_kept_by_itself(beat: Heartbeat) -> None:
+    found = Recorded("edge", COUNT)
+    found.add(cycle(node(1, **BUSY), node(2, heartbeat=beat, sessions=90), sessions={1: 90, 2: 70}), policy())
+    assert (found.readings, found.left_out) == (1, {LeftOut.SATURATED: 1})
+    for saturated, viewers in ((False, [90]), (True, [70])):
+        (table,) = found.minutes(saturated=saturated).values()
+        assert table[:, VIEWERS].tolist() == viewers
+
+
+def test_a_type_of_which_every_reading_was_saturated_is_told() -> None:
+    found = Recorded("edge", COUNT)
+    found.add(cycle(node(1, heartbeat=Heartbeat(NOW, 99.5), sessions=90), sessions={1: 70}), policy())
+    (kind,) = conclude(found, Limits()).types
+    assert (kind.blocked, kind.seen, kind.full) == (True, (70, 0), (70, 0))
+    assert [finding.code for finding in kind.findings] == ["saturated", "at-limit"]
 
 
 def test_a_stopped_instance_is_nothing_to_speak_of() -> None:
@@ -268,6 +287,13 @@ def test_the_steepest_rise_is_told_for_each_node_that_was_there() -> None:
 def test_a_rise_over_a_hole_is_none_that_was_watched() -> None:
     viewers, _ = levels((0, 10, 1), (50, 10, 1), (600, 80, 1), (610, 81, 1)).rise(timedelta(minutes=20))
     assert viewers == Rise(1, 1)
+
+
+def test_what_was_watched_has_no_holes() -> None:
+    """However many nodes there are: a rise is of the group."""
+    assert Recorded("edge", COUNT).watched() == timedelta(0)
+    later, sooner = [(at_s, 10.0, 15) for at_s in (600, 660)], [(at_s, 10.0, 15) for at_s in (0, 30, 60)]
+    assert levels(*later, *sooner).watched() == timedelta(minutes=2)
 
 
 def test_a_rise_that_nobody_could_watch_is_unknown_and_not_none() -> None:

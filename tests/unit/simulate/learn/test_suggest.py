@@ -38,10 +38,15 @@ def learnt(name: str, viewers: float | None = 160.0, publishers: float | None = 
     )  # fmt: skip
 
 
+def grown(viewers: float | None, publishers: float | None, *known: float, hours: float = 24.0) -> Growth:
+    """What came within 130 s, in recordings of so many hours."""
+    return Growth(130.0, 3600 * hours, viewers, publishers, *known)
+
+
 def lesson(*types: Learnt, **more: Any) -> Lesson:
     about: dict[str, Any] = {
         "group": "edge", "limits": Limits(), "count": Count(BACKEND), "cycles": 100, "repeated": 0, "readings": 500,
-        "left_out": {}, "vcpus": {}, "boots": None, "growth": Growth(130.0, 20.0, 1.0), "findings": (),
+        "left_out": {}, "vcpus": {}, "boots": None, "growth": grown(20.0, 1.0), "findings": (),
     }  # fmt: skip
     return Lesson(types=types, **about | more)
 
@@ -122,7 +127,7 @@ def test_sessions_of_a_group_with_publishers_are_both() -> None:
             {"target_tracking": {"signal": "publishers", "target_per_node": 5, "tolerance": "0%"}},
         ],
     }
-    count, growth = Count(SESSIONS, less_publishers=True), Growth(130, 10, 1)
+    count, growth = Count(SESSIONS, less_publishers=True), grown(10, 1)
     found, codes = told(edge(**both), lesson(learnt("a", 100, 10), count=count, growth=growth))
     assert (list(found.values()), codes) == ([90 + 9 - 11, 8], [])
     unsure = replace(learnt("a", 100, 10), publishers=None)  # there are some, and what they take is not known
@@ -130,12 +135,12 @@ def test_sessions_of_a_group_with_publishers_are_both() -> None:
 
 
 def test_where_more_comes_than_half_a_node_carries_a_target_is_the_wrong_tool() -> None:
-    found, codes = told(edge(), lesson(learnt("a"), growth=Growth(130.0, 400.0, 0.0)))
+    found, codes = told(edge(), lesson(learnt("a"), growth=grown(400.0, 0.0)))
     assert (found, codes) == ({TARGET: 68}, ["bursts"])
 
 
 def test_where_nobody_knows_what_comes_no_target_is_suggested() -> None:
-    dark = Growth(130.0, None, 0.0, 0.899, 1.0)
+    dark = grown(None, 0.0, 0.899, 1.0)
     found, codes = told(edge(viewers_per_node=100), lesson(learnt("a"), growth=dark))
     assert (found, codes) == ({("viewers_per_node",): 150}, ["growth-unknown"])  # no boot is waited for there
     (finding,) = advise(edge(), lesson(learnt("a"), growth=dark)).findings
@@ -143,10 +148,58 @@ def test_where_nobody_knows_what_comes_no_target_is_suggested() -> None:
     assert (
         "viewers come within 130 s is not known: all nodes' were in 89% of the cycles, and 90% are" in finding.message
     )
-    assert told(edge(), lesson(learnt("a"), growth=Growth(130.0, 20.0, None, 1.0, 0.0))) == ({TARGET: 118}, [])
+    assert told(edge(), lesson(learnt("a"), growth=grown(20.0, None, 1.0, 0.0))) == ({TARGET: 118}, [])
 
 
-@pytest.mark.parametrize("growth", [Growth(130, None, 1, 0.5, 1), Growth(130, 10, None, 1, 0.5)])
+@pytest.mark.parametrize(
+    ("hours", "within_s", "missing"),
+    [
+        (3.9, 130.0, "234 minutes, and 240"), (4.0, 130.0, ""), (4.0, 241.0, "240 minutes, and 241"),
+        (10.4, 630.0, "624 minutes, and 630"), (10.5, 630.0, ""),
+    ],
+)  # fmt: skip
+def test_a_calm_hour_proves_no_target(hours: float, within_s: float, missing: str) -> None:
+    """Four hours, and sixty boots: neither a higher one nor a lower, for what comes may be far more than was seen."""
+    taught = lesson(learnt("a"), growth=replace(grown(20.0, 1.0, hours=hours), within_s=within_s))
+    for target in (60, 200):
+        rules = edge(scale=[{"target_tracking": {"signal": "sessions", "target_per_node": target}}])
+        assert told(rules, taught) == (({}, ["growth-unknown"]) if missing else ({TARGET: 118}, []))
+        for finding in advise(rules, taught).findings:
+            assert f"nodes were seen to serve for {missing} are needed for a target" in finding.message
+
+
+def test_where_nodes_refused_no_target_is_raised() -> None:
+    """Whoever was refused may have been a steeper rise. Nothing has to come for `viewers_per_node`, which may rise."""
+    taught = lesson(learnt("a", full=(149.0, 0.0)))
+    found, codes = told(edge(viewers_per_node=100), taught)
+    assert (found, codes) == ({("viewers_per_node",): 150}, ["not-raised"])
+    (finding,) = advise(edge(), taught).findings
+    assert finding.message.startswith("scale[1] stays at 110 a node, and is not raised to 118: a refused at times")
+    lower = edge(scale=[{"target_tracking": {"signal": "sessions", "target_per_node": 140}}])
+    assert told(lower, taught) == ({TARGET: 118}, [])
+    other = lesson(learnt("a"), learnt("gone", full=(80.0, 0.0)))  # it is not in the policy any more
+    assert told(edge(), other) == ({}, ["not-raised"])
+
+
+def test_no_target_is_above_what_a_type_was_full_with() -> None:
+    """Nobody knows what it carries, but that it refused with 99, and 105 was to be 136 for what its weight says."""
+    few = replace(learnt("b", full=(99.0, 0.0)), viewers=None, findings=(Finding("few-nodes", "x", blocks=True),))
+    taught = lesson(learnt("a"), few)
+    rules = edge(**mixed("a", "b"), viewers_per_node=105)
+    found, codes = told(rules, taught)
+    assert (found, codes) == ({TARGET: 71, ("viewers_per_node",): 99}, ["types-unknown", "seen-full"])
+    target, _ = advise(rules, taught).suggestions
+    assert target.why.startswith("a node was full with 99.0 viewers; 20.0 may come ")
+    weighed = edge(**mixed("a", "b", a=2, b=1))  # 198 of the first type's
+    assert told(weighed, taught) == ({}, ["types-unknown", "seen-full", "not-raised"])
+    assert told(edge(), taught) == ({}, ["not-raised"])  # the policy does not have it
+    empty = replace(few, full=(0.0, 0.0))
+    assert told(rules, lesson(learnt("a"), empty)) == ({}, ["types-unknown", "seen-full"])
+    unseen = replace(few, full=None)
+    assert told(edge(**mixed("a", "b")), lesson(learnt("a"), unseen)) == ({TARGET: 118}, ["types-unknown"])
+
+
+@pytest.mark.parametrize("growth", [grown(None, 1, 0.5, 1), grown(10, None, 1, 0.5)])
 def test_sessions_are_known_when_both_are(growth: Growth) -> None:
     both = {
         "role": "both",
@@ -160,6 +213,31 @@ def test_sessions_are_known_when_both_are(growth: Growth) -> None:
 def test_a_rule_that_counts_otherwise_is_left_alone() -> None:
     rules = edge(signals={"sessions": {"from": SESSIONS, "aggregate": "sum"}})
     assert told(rules, lesson(learnt("a"))) == ({}, ["other-count"])
+
+
+def test_a_target_that_nothing_was_learnt_of_is_named() -> None:
+    rules = edge(
+        signals={
+            "sessions": {"from": SESSIONS, "backend": "edge_backend_http", "aggregate": "sum"},
+            "soon": {"expr": "sessions + 100", "aggregate": "sum"},
+            "cpu": {"from": "ams.node.cpu_percent"},
+            "memory": {"from": "mongodb.node.memory_percent"},
+        },
+        scale=[
+            {"target_tracking": {"signal": "sessions", "target_per_node": 110}},
+            {"target_tracking": {"signal": "soon", "target_per_node": 110}},
+            {"forecast": {"signal": "soon", "target_per_node": 110}},
+            {"target_tracking": {"signal": "cpu", "target": 69, "tolerance": "5%"}},
+            {"target_tracking": {"signal": "memory", "target": 69, "tolerance": "5%"}},
+            {"step": {"signal": "memory", "steps": [{"above": 60, "add": 1}]}},
+        ],
+    )
+    assert told(rules, lesson(learnt("a"))) == ({TARGET: 118}, ["not-judged", "not-judged"])
+    findings = advise(rules, lesson(learnt("a"), limits=Limits(cpu=72.4, memory=72.5))).findings
+    assert [(finding.code, finding.message.split()[0]) for finding in findings] == [
+        ("not-judged", "scale[2]"), ("not-judged", "scale[3]"), ("target-at-limit", "scale[4]"),
+    ]  # fmt: skip
+    assert findings[-1].message == "scale[4] grows the group at 72.5 % of cpu, and nodes refuse at 72.4 %"
 
 
 def test_a_target_is_the_first_types() -> None:

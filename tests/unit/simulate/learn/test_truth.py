@@ -99,6 +99,14 @@ def test_intervals_hold_the_truth_nine_times_of_ten(reports: list[CycleReport]) 
     assert min(hits.values()) >= 0.9 * RUNS, hits
 
 
+def test_an_hour_of_a_recording_proves_no_target(reports: list[CycleReport]) -> None:
+    """Though what nodes carry may be known by then: of many nodes for minutes it is."""
+    for begin in range(0, len(reports), 60):
+        advice = advise(everybody(), taught(reports[begin : begin + 120]))
+        assert advice.suggestions == ()
+        assert {"growth-unknown", "first-type-unknown"} & {finding.code for finding in advice.findings}
+
+
 def test_a_target_that_is_suggested_keeps_every_node_below_its_limit(reports: list[CycleReport]) -> None:
     """Steered by what a noisy recording suggests, the true cluster serves the same people and refuses nobody."""
     rules = everybody()
