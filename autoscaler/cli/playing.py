@@ -48,7 +48,7 @@ def cycle_of(text: str) -> timedelta:
 
 def span_of(begin: str, end: str | None) -> tuple[float, float | None]:
     """Read `--from` and `--to`, in seconds; None is the end of the trace."""
-    return _duration(begin, "--from").total_seconds(), _duration(end, "--to").total_seconds() if end else None
+    return _duration(begin, "--from").total_seconds(), None if end is None else _duration(end, "--to").total_seconds()
 
 
 def usage(option: str, message: str, hint: str = "") -> ConfigurationError:

@@ -10,7 +10,10 @@ from autoscaler.simulate.world import SimulatedNode, World
 
 
 def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
-    """Put the group's slots, its first nodes, in service since long ago, and its warm pool into an empty world."""
+    """Put the group's slots, its first nodes, in service since long ago, and its warm pool into an empty world.
+
+    There are fewer nodes where EC2 has fewer.
+    """
     most = max(policy.bounds.max, *(rule.schedule.max or 0 for rule in policy.scale if rule.schedule), 0)
     room = most + max(1, most // 10)
     for endpoint in policy.endpoints:
@@ -19,17 +22,28 @@ def begin(policy: Policy, spec: WorldSpec, world: World, nodes: int) -> None:
     world.stock = {name: kind.stock for name, kind in spec.types.items() if kind.stock is not None}
     launched, world.now = world.now, world.now - timedelta(days=1)
     for number in range(1, nodes + 1):
-        node = _node(number, policy, world)
+        kind = _at_hand(policy, world)
+        if kind is None:
+            break
+        node = _node(number, policy, world, kind)
         node.answers = True
         for endpoint in policy.endpoints:
             world.serve(node, endpoint.backend, f"{policy.slots}{number}", port=endpoint.port)
     world.now = launched
     for number in range(min(policy.launch.warm_pool.stopped, policy.bounds.max - nodes)):
-        world.stop(_node(nodes + number + 1, policy, world))
+        kind = _at_hand(policy, world) or _types(policy, world)[0]
+        world.stop(_node(nodes + number + 1, policy, world, kind))
 
 
-def _node(number: int, policy: Policy, world: World) -> SimulatedNode:
-    types = policy.launch.types or (world.template_type,)
-    kind = next((name for name in types if world.left(name) > 0), types[0])
+def _types(policy: Policy, world: World) -> tuple[str, ...]:
+    return policy.launch.types or (world.template_type,)
+
+
+def _at_hand(policy: Policy, world: World) -> str | None:
+    """Return the policy's first type of which EC2 has any left."""
+    return next((name for name in _types(policy, world) if world.left(name) > 0), None)
+
+
+def _node(number: int, policy: Policy, world: World, kind: str) -> SimulatedNode:
     subnet = policy.launch.subnets[(number - 1) % len(policy.launch.subnets)]
     return world.add_node(policy.group, subnet=subnet, instance_type=kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ _BLOCK = 1 << 15
 _MOST_PROBLEMS = 1000
 """Told of one file; what is wrong a thousand times is wrong in the same way."""
 
+_ENCODING = "utf-8-sig"
+_ESCAPES = 0xDC00
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, as Python's `surrogateescape` reads it."""
+
 LONGEST_S = 366 * 86_400
 
 
@@ -31,13 +37,25 @@ def opened(path: Path) -> Iterator[IO[str]]:
     try:
         if not S_ISREG(path.stat().st_mode):
             raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", "is no regular file")])
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", "is not UTF-8 text")]) from error
+        try:
+            with path.open(encoding=_ENCODING, newline="") as file:
+                yield file
+        except UnicodeDecodeError as error:
+            raise ConfigurationError([_no_text(path)]) from error
     except OSError as error:
         message = error.strerror or str(error)
         raise ConfigurationError([Problem(str(path), 0, 0, "unreadable", message)]) from error
+
+
+def _no_text(path: Path) -> Problem:
+    """Say where a file is not UTF-8, by a second look at it: the first one reads far ahead of what it gives out."""
+    with path.open(encoding=_ENCODING, errors="surrogateescape", newline="") as file:
+        for number, line in enumerate(file, 1):
+            if found := _ESCAPED.search(line):
+                byte = ord(found[0]) - _ESCAPES
+                message = f"is not UTF-8 text: the byte {byte:#x}"
+                return Problem(str(path), number, found.start() + 1, "unreadable", message)
+    return Problem(str(path), 0, 0, "unreadable", "is not UTF-8 text")
 
 
 @dataclass(slots=True)

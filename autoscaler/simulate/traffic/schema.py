@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StrictInt
 from pydantic_core import PydanticCustomError
@@ -233,6 +234,17 @@ class Generator(Record):
     def _sane_year(self) -> Faults:
         if self.begin.year > LAST_YEAR:
             yield PydanticCustomError("moment", "is hardly the year that was meant", {"at": ("begin",)})
+
+    @cross_check
+    def _one_moment(self) -> Faults:
+        if self.begin.tzinfo:
+            return
+        zone = ZoneInfo(self.timezone)
+        first, second = (self.begin.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+        if first != second:
+            words = {"what": "skip" if first < second else "show twice", "zone": self.timezone, "at": ("begin",)}
+            message = "is a time that the clocks of {zone} {what}; write it with its offset, or Z for UTC"
+            yield PydanticCustomError("moment", message, words)
 
     @cross_check
     def _some_length(self) -> Faults:

@@ -97,6 +97,7 @@ def test_nodes_are_as_a_world_file_says(files: Path) -> None:
         (["--to", "0s"], "--to: usage leaves nothing of levels: it has to be later than --from, which is 0 s"),
         (["--from", "40m", "--to", "99d"], "--from: usage leaves nothing of levels, a trace of 1800 s"),
         (["--from", "23h50m", "--to", "99d"], "--from: usage '23h50m' is not a duration; write a number and a unit"),
+        (["--to", ""], "--to: usage '' is not a duration; write a number and a unit"),
         (["--to", "400d"], "--to: usage '400d' is longer than 366 days"),
         (["--cycle", "soon"], "--cycle: usage 'soon' is not a duration"),
         (["--cycle", "10ms"], "--cycle: usage is shorter than 1s"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from autoscaler.model.errors import ConfigurationError
+from autoscaler.model.snapshot import InstanceState
 from autoscaler.policy.document import check, parse
 from autoscaler.simulate.run import play, set_stage
 from autoscaler.simulate.spec import WorldSpec
@@ -64,3 +65,18 @@ def test_the_least_that_is_let_through_can_be_played(text: str) -> None:
     found = play(set_stage(policy(), people, world(text), 1, STEP), people, STEP)
     assert found.cycles == 30
     assert found.totals.sessions == 300
+
+
+@pytest.mark.parametrize(("stock", "nodes", "types"), [(0, 0, []), (1, 1, ["a"]), (9, 4, ["a"] * 4)])
+def test_a_group_begins_with_no_more_nodes_than_there_are(stock: int, nodes: int, types: list[str]) -> None:
+    """Four are its least; of a second type there are always enough."""
+    spec = world(f"types: {{a: {{vcpus: 4, stock: {stock}}}}}")
+    bounds = {"min": 4, "max": 20}
+    launch = {"launch_template": "t", "types": ["a"], "subnets": ["s"], "warm_pool": {"stopped": 3}}
+    stage = set_stage(policy(bounds=bounds, launch=launch), Told([]), spec, 1, STEP)
+    states = [node.instance.state for node in stage.world.nodes.values()]
+    assert (states.count(InstanceState.RUNNING), states.count(InstanceState.STOPPED)) == (nodes, 3)
+    assert play(stage, Told([], length_s=60), STEP).totals.max_nodes == nodes
+    both = set_stage(policy(bounds=bounds, launch=launch | {"types": ["a", "b"]}), Told([]), spec, 1, STEP)
+    living = [node.instance for node in both.world.nodes.values() if node.instance.state is InstanceState.RUNNING]
+    assert [one.instance_type for one in living] == types + ["b"] * (4 - nodes)

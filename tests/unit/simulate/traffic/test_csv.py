@@ -94,7 +94,12 @@ def test_all_problems_of_levels_are_told_in_order_with_their_places(tmp_path: Pa
         (LEVELS.encode() + b"1767225600,1,1\n1767225660,1,1\n", "2:1: value time is '1767225600'"),
         (LEVELS.encode() + b'0,1,1\n"60,1,1\n', "3:1: csv cannot be read as CSV"),
         (b'"time,viewers', "1:1: csv cannot be read as CSV"),
-        (LEVELS.encode() + b"0,1,1\n60,\xff,1\n", "t.csv: unreadable is not UTF-8 text"),
+        (LEVELS.encode() + b"0,1,1\n60,\xff,1\n", "t.csv:3:4: unreadable is not UTF-8 text: the byte 0xff"),
+        ("time,viewers,publishers\r".encode("utf-16"), "t.csv:1:1: unreadable is not UTF-8 text: the byte 0xff"),
+        (
+            b"\xef\xbb\xbf" + LEVELS.encode() + b"0,1,1\n" * 9000 + "é,1,é".encode() + b"\xe9\n",
+            "t.csv:9002:6: unreadable is not UTF-8 text: the byte 0xe9",
+        ),
         (LEVELS.encode() + b"0,1,1\n" + b"9" * 200_000 + b",1,1\n", "3:1: csv cannot be read as CSV: field larger"),
         (LEVELS.encode() + b"0,1,1\n60,\x00,1\n", "3:4: value viewers is"),
     ],

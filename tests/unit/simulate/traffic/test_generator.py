@@ -17,6 +17,8 @@ from autoscaler.simulate.traffic.sessions import Event, Ints, Traffic
 from tests.support.traffic import GENERATOR, digest, generated, there, whole
 
 FLAT = "  daily: {floor: 1, peaks: []}\n  noise: {sigma: 0}\n"
+BEGIN = "2026-03-03T18:00:00\ntimezone: Europe/Istanbul"
+BERLIN = "2026-{}\ntimezone: Europe/Berlin"
 STILL = GENERATOR.replace("base: 100", "base: 0")
 
 
@@ -204,6 +206,22 @@ def test_what_a_trace_says_of_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "utc"),
+    [
+        ("03-29T01:59:59", "03-29T00:59:59"),
+        ("03-29T03:00:00", "03-29T01:00:00"),
+        ("10-25T01:59:59", "10-24T23:59:59"),
+        ("10-25T03:00:00", "10-25T02:00:00"),
+        ("10-25T02:30:00+02:00", "10-25T00:30:00"),
+        ("10-25T02:30:00+01:00", "10-25T01:30:00"),
+    ],
+)
+def test_a_begin_beside_a_change_of_clocks_is_a_moment(told: str, utc: str) -> None:
+    begin = generated(GENERATOR.replace(BEGIN, BERLIN.format(told))).begin
+    assert begin == datetime.fromisoformat(f"2026-{utc}Z")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("trace: small", "trace: [", ":3:9: yaml"),
@@ -214,6 +232,8 @@ def test_what_a_trace_says_of_itself() -> None:
         ("2026-03-03T18:00:00", "yesterday", "2:1: moment begin: is no moment"),
         ("2026-03-03T18", "0001-01-01T00", "2:1: moment begin: is of a year that nobody means; from 2000 to 9000"),
         ("2026-03-03T18", "2200-01-01T00", "2:1: moment begin: is hardly the year that was meant"),
+        (BEGIN, BERLIN.format("03-29T02:30:00"), "2:1: moment begin: is a time that the clocks of Europe/Berlin skip;"),
+        (BEGIN, BERLIN.format("10-25T02:30:00"), "2:1: moment begin: is a time that the clocks of Europe/Berlin show"),
         ("Europe/Istanbul", "Mars/Base", "3:1: timezone"),
         ("base: 100", "base: many", "6:3: number"),
         ("base: 100", "base: -1", "6:3: greater-than-equal"),
