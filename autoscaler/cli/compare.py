@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -56,6 +56,9 @@ class Format(StrEnum):
     HTML = "html"
 
 
+_NOT_OF_THE_BASE = frozenset({"no-git", "git", "no-revision", "outside"})
+"""Problems that say nothing of what is in the revision, so `--base-optional` is no excuse for them."""
+
 _FORMS: dict[Format, Callable[[Review], str]] = {
     Format.MARKDOWN: markdown,
     Format.JSON: lambda review: json.dumps(review.plain(), indent=2) + "\n",
@@ -79,20 +82,32 @@ def compare(  # noqa: PLR0913, PLR0917 - a command takes what its options are
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes at once; else one a processor.")] = None,
     form: Annotated[Format, typer.Option("--format", help="markdown, json, or one html page.")] = Format.MARKDOWN,
+    removed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP", help="A group that --fail-on lets go from base to head; may be repeated."),
+    ] = None,
+    *,
+    base_optional: Annotated[
+        bool, typer.Option("--base-optional", help="Play head alone where base has no policies, or wrong ones.")
+    ] = False,
 ) -> None:
     """Play two policies against the same traffic: what gets better, what worse, and where they first part."""
     gates = [parse_gate(text) for text in fail_on or ()]
     setting = Setting(world_of(world), cycle_of(cycle), *span_of(begin, end))
-    sides = (_groups(base), _groups(head))
-    pairs = _pairs(*sides, group)
+    before, problems = _base(base, optional=base_optional)
+    after = _groups(head)
+    pairs = _pairs(before, after, group, removed or ())
     check_prices(gates, pairs.values(), setting.spec)
     plan = Plan(pairs, traces_of(trace, setting), seeds_of(seeds, seed), setting)
     with ended_well(), TemporaryDirectory(prefix="autoscaler-compare-") as folder, _progress(plan) as done:
         matches = play_all(plan, Path(folder), jobs or processors(), done)
-    only_base, only_head = ([] if group else sorted(side.keys() - pairs.keys()) for side in sides)
-    review = Review(base, head, pairs, plan.seeds, matches, failures(gates, matches), only_base, only_head)
+    only_base = [] if group else sorted(before.keys() - after.keys())
+    only_head = [each for each, pair in pairs.items() if pair.base is None]
+    gone = [each for each in only_base if gates and each not in (removed or ())]
+    failed = failures(gates, matches)
+    review = Review(base, head, pairs, plan.seeds, matches, failed, only_base, only_head, gone, problems)
     typer.echo(_FORMS[form](review), nl=False)
-    if review.failed:
+    if review.failed or review.gone:
         raise typer.Exit(1)
 
 
@@ -107,17 +122,26 @@ def _groups(place: str) -> dict[str, Policy]:
     return {policy.group: policy for policy in load_policies(texts)}
 
 
-def _pairs(base: dict[str, Policy], head: dict[str, Policy], only: str | None) -> dict[str, Pair]:
-    """Match groups by name. Without any there is nothing to say, and silence would pass every `--fail-on`."""
-    both = [group for group in sorted(base.keys() & head.keys()) if only in {None, group}]
-    if not both:
-        sides = {"base": base, "head": head}
-        known = "; ".join(f"{side} has {', '.join(sorted(groups))}" for side, groups in sides.items())
-        if only is None:
-            raise usage("compare", f"no group is in both: {known}")
-        having = [side for side, groups in sides.items() if only in groups]
-        raise usage("--group", f"{only!r} is only in {having[0]}" if having else f"{only!r} is in neither", known)
-    return {group: Pair(base[group], head[group]) for group in both}
+def _base(place: str, *, optional: bool) -> tuple[dict[str, Policy], list[str]]:
+    """Read what there was, or say why there is nothing to compare with: a change may be the first, or mend it."""
+    try:
+        return _groups(place), []
+    except ConfigurationError as error:
+        if not optional or any(problem.code in _NOT_OF_THE_BASE for problem in error.problems):
+            raise
+        return {}, [str(problem) for problem in error.problems]
+
+
+def _pairs(
+    base: dict[str, Policy], head: dict[str, Policy], only: str | None, removed: Sequence[str]
+) -> dict[str, Pair]:
+    """Match groups by name. Where none that should be there still is, there is nothing to say, which is told."""
+    known = "; ".join(f"{side} has {', '.join(sorted(groups))}" for side, groups in (("base", base), ("head", head)))
+    if only is None and base.keys() - removed and not base.keys() & head.keys():
+        raise usage("compare", f"no group is in both: {known}")
+    if only is not None and only not in head:
+        raise usage("--group", f"{only!r} is only in base" if only in base else f"{only!r} is in neither", known)
+    return {group: Pair(base.get(group), head[group]) for group in sorted(head) if only in {None, group}}
 
 
 @contextmanager

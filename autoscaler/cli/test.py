@@ -24,6 +24,8 @@ from autoscaler.review.rehearse import Failure, Result, rehearse
 
 _SUFFIXES = (".yaml", ".yml")
 
+IfAny = Annotated[bool, typer.Option("--if-any", help="Where a folder holds no test, say so and go on.")]
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -31,6 +33,12 @@ class Outcome:
 
     results: list[tuple[str, Result]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def skip_empty_folders(self) -> None:
+        """Take it for no problem that a folder holds no test."""
+        self.notes = [problem for problem in self.problems if _is_empty_folder(problem)]
+        self.problems = [problem for problem in self.problems if not _is_empty_folder(problem)]
 
     @property
     def failed(self) -> int:
@@ -43,13 +51,20 @@ class Outcome:
         return len(self.results) - self.failed
 
 
+def _is_empty_folder(problem: Problem) -> bool:
+    return problem.code == "no-tests" and is_folder(Path(problem.file))
+
+
 def test(
     paths: Annotated[list[Path], typer.Argument(help="Test files, policy files that have one, or folders of them.")],
     *,
     as_json: AsJson = False,  # noqa: PT028 - the command is called test and is none of pytest's
+    if_any: IfAny = False,  # noqa: PT028 - the same
 ) -> None:
     """Run the policy tests (NAME.test.yaml). Exits 1 when a case fails, or cannot be run."""
     outcome = run_tests(paths)
+    if if_any:
+        outcome.skip_empty_folders()
     if as_json:
         typer.echo(json.dumps(_document(outcome), indent=2))
     else:
@@ -112,7 +127,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     for file, result in outcome.results:
         for failure in result.failures:
             yield from _failure(file, result, failure)
-    yield from map(str, outcome.problems)
+    yield from map(str, [*outcome.problems, *outcome.notes])
     yield f"{outcome.passed} passed, {outcome.failed} failed"
 
 

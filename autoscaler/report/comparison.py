@@ -12,12 +12,14 @@ from autoscaler.simulate.compare.review import Review
 from autoscaler.simulate.compare.scales import ALWAYS_SHOWN, MEASURES, WORSE_WHEN_MORE
 from autoscaler.simulate.compare.spread import Spread
 
-_MARKS = {1: "worse", -1: "better"}
+MARKS = {1: "worse", -1: "better"}
+_NOTABLE = 0.1
+"""A change by so much of the base is worth a word, though nothing is proved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A measure as it is shown. `mark` is "better" or "worse" where that is proved, else nothing."""
+    """A measure as it is shown. `mark` is "better" or "worse" where that is proved, else "not proved" or nothing."""
 
     measure: str
     base: str
@@ -27,18 +29,45 @@ class Row:
 
 
 def rows(match: Match) -> Iterator[Row]:
-    """Yield the measures that changed, and those that are a promise."""
+    """Yield the measures that changed, and those that are a promise; of head alone those that are not nothing."""
     for measure in MEASURES:
-        base, head = (match.values[f"{side}.{measure}"] for side in ("base", "head"))
-        found = match.delta[measure]
-        if measure in ALWAYS_SHOWN or base != head or found.sign:
-            mark = _MARKS.get(found.sign, "") if measure in WORSE_WHEN_MORE else ""
-            yield Row(measure, number(base), number(head), change(found, base), mark)
+        head, found = match.values[f"head.{measure}"], match.delta.get(measure)
+        base = match.values.get(f"base.{measure}", 0.0)
+        if measure in ALWAYS_SHOWN or base != head or (found and found.sign):
+            if found is None:
+                yield Row(measure, "-", number(head), "", "")
+            else:
+                yield Row(measure, number(base), number(head), change(found, base), _mark(measure, found))
+
+
+def _mark(measure: str, found: Spread) -> str:
+    if measure not in WORSE_WHEN_MORE:
+        return ""
+    return MARKS.get(found.sign, "not proved" if _unproved(found) else "")
+
+
+def _unproved(found: Spread) -> bool:
+    """Whether several seeds differ, and do not agree on the way."""
+    return found.low is not None and not found.sign and number(found.mean) != "0"
 
 
 def proved(review: Review, sign: int) -> list[tuple[Match, str]]:
     """List what is proved to be worse (1) or better (-1), of all groups on all traces."""
-    return [(match, name) for match in review.matches for name in WORSE_WHEN_MORE if match.delta[name].sign == sign]
+    return [(match, name) for match, name, found in _judged(review) if found.sign == sign]
+
+
+def suspected(review: Review) -> list[tuple[Match, str]]:
+    """List what is much worse in the mean, and not proved."""
+    return [
+        (match, name)
+        for match, name, found in _judged(review)
+        if _unproved(found) and found.mean >= _NOTABLE * match.values[f"base.{name}"] and found.mean > 0
+    ]
+
+
+def _judged(review: Review) -> Iterator[tuple[Match, str, Spread]]:
+    for match in review.matches:
+        yield from ((match, name, match.delta[name]) for name in WORSE_WHEN_MORE if name in match.delta)
 
 
 def partings(match: Match) -> Iterator[str]:

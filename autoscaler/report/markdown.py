@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from autoscaler.report.comparison import method, number, partings, proved, rows
+from autoscaler.report.comparison import MARKS, method, number, partings, proved, rows, suspected
 from autoscaler.review.effective import difference
 from autoscaler.simulate.compare.comparison import Failure, Match, Pair
 from autoscaler.simulate.compare.review import Review
@@ -24,10 +24,15 @@ def _lines(review: Review) -> Iterator[str]:
     yield ""
     for failure in review.failed:
         yield f"- **Fails**: {_failure(failure)}"
+    for group in review.gone:
+        allowed = _code(f"--removed {group}")
+        yield f"- **Fails**: {_code(group)} is only in base, so no gate could look at it; {allowed} lets it go"
+    for problem in review.base_problems:
+        yield f"- Base cannot be read, so head was played alone: {_code(problem)}"
     yield from _verdict(review)
-    for side, names in (("base", review.only_base), ("head", review.only_head)):
+    for what, names in (("base, not played", review.only_base), ("head, played alone", review.only_head)):
         if names:
-            yield f"- Only in {side}, not played: {', '.join(map(_code, names))}"
+            yield f"- Only in {what}: {', '.join(map(_code, names))}"
     for group, pair in review.changed.items():
         yield from _group(review, group, pair)
     yield ""
@@ -45,6 +50,9 @@ def _verdict(review: Review) -> Iterator[str]:
         found = [f"{_code(measure)} of {_name(match)}" for match, measure in proved(review, sign)]
         if found:
             yield f"- {word}: {', '.join(found)}"
+    doubtful = [f"{_code(measure)} of {_name(match)}" for match, measure in suspected(review)]
+    if doubtful:
+        yield f"- Much more, but not proved by {len(review.seeds)} seeds: {', '.join(doubtful)}"
     same = [group for group in review.pairs if group not in review.changed]
     if same:
         yield f"- Means the same on both sides: {', '.join(map(_code, same))}"
@@ -71,7 +79,7 @@ def _match(match: Match) -> Iterator[str]:
     yield "| | base | head | change | |"
     yield "|---|--:|--:|--:|---|"
     for row in rows(match):
-        mark = f"**{row.mark}**" if row.mark else ""
+        mark = f"**{row.mark}**" if row.mark in MARKS.values() else row.mark
         yield f"| {row.measure} | {row.base} | {row.head} | {row.change} | {mark} |"
     if match.partings:
         yield ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from autoscaler.report.comparison import method, number, partings, proved, rows
+from autoscaler.report.comparison import method, number, partings, proved, rows, suspected
 from autoscaler.review.effective import difference
 from autoscaler.simulate.compare.review import Review
 
@@ -17,7 +17,14 @@ _PAGES = Environment(
     auto_reload=False,
 )
 _PAGES.filters["number"] = number
-_PAGES.globals |= {"rows": rows, "partings": partings, "proved": proved, "method": method, "difference": difference}
+_PAGES.globals |= {
+    "rows": rows,
+    "partings": partings,
+    "proved": proved,
+    "suspected": suspected,
+    "method": method,
+    "difference": difference,
+}
 
 
 def page(review: Review) -> str:

@@ -18,9 +18,9 @@ def lines(policy: Policy) -> tuple[str, ...]:
     return tuple(f"{path}: {value}" for path, value in _flat(policy.model_dump(mode="json", by_alias=True), ""))
 
 
-def difference(base: Policy, head: Policy) -> tuple[str, ...]:
-    """Return the unified diff of two policies' lines; nothing when they mean the same."""
-    found = unified_diff(lines(base), lines(head), "base", "head", lineterm="", n=1)
+def difference(base: Policy | None, head: Policy) -> tuple[str, ...]:
+    """Return the unified diff of two policies' lines; nothing when they mean the same, all of it without a base."""
+    found = unified_diff(lines(base) if base else (), lines(head), "base", "head", lineterm="", n=1)
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,7 @@ def test_what_a_pull_request_brings_meets_no_right_to_write() -> None:
     for step in steps():
         assert "${{" not in step.get("run", ""), "an input would become a part of the script"
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", f"a/b@{'0' * 40}")), "not pinned"
+    assert [step.get("name", "checkout") for step in review["steps"]][:2] == ["Install", "checkout"]
     (checkout,) = (step for step in steps() if "uses" in step)
     assert checkout["with"] == {"fetch-depth": 2, "persist-credentials": False}
 
@@ -90,21 +92,37 @@ def merged(tmp_path: Path) -> Path:
 
 
 def run(name: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script as GitHub does, with this checkout's command on the path."""
+    """Run a script as GitHub does, with this checkout's command on the path, or what a test laid there."""
     temp = folder.parent
     tools = temp / "bin"
     tools.mkdir(exist_ok=True)
     for command, text in {"autoscaler": f'#!/bin/sh\nexec {sys.executable} -m autoscaler "$@"\n', "gh": GH}.items():
-        (tools / command).write_text(text)
+        if not (tools / command).exists():
+            (tools / command).write_text(text)
         (tools / command).chmod(0o755)
     runner = {"RUNNER_TEMP": temp, "GITHUB_STEP_SUMMARY": temp / "summary", "GITHUB_OUTPUT": temp / "output"}
     environment = os.environ | {key: str(path) for key, path in runner.items()} | variables
+    environment |= WORKFLOW["jobs"]["review"]["env"]
     environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(name)]
     return subprocess.run(shell, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120)
 
 
-INPUTS = {"POLICIES": "policies", "TRACES": "rush hour.csv\n\n", "WORLD": "", "SEEDS": "2", "FAIL_ON": ""}
+INPUTS = {
+    "POLICIES": "policies", "TRACES": "rush hour.csv\n\n", "WORLD": "", "SEEDS": "2", "FAIL_ON": "", "REMOVED": "",
+}  # fmt: skip
+
+
+def merge(folder: Path, message: str = "Another change") -> None:
+    """Commit what is there on a branch, and merge it."""
+    git(folder, "switch", "--quiet", "--create", message.replace(" ", "-"))
+    commit(folder, message)
+    git(folder, "switch", "--quiet", "main")
+    git(folder, "merge", "--quiet", "--no-ff", "--message", "Merge", message.replace(" ", "-"))
+
+
+def summary(folder: Path) -> str:
+    return (folder.parent / "summary").read_text()
 
 
 def test_the_review_is_in_the_summary_and_handed_on(merged: Path) -> None:
@@ -133,13 +151,131 @@ def test_inputs_never_become_commands(merged: Path) -> None:
     assert not (merged / "ran").exists()
 
 
-def test_the_first_policies_of_a_repository_are_compared_with_nothing(merged: Path) -> None:
-    git(merged, "mv", "policies", "rules")
+GATE = {"FAIL_ON": "delta.node_hours > 1%\n"}
+
+
+def test_a_folder_called_like_the_base_does_not_stand_in_for_it(merged: Path) -> None:
+    forged = f"{git(merged, 'rev-parse', '--short=12', 'HEAD^1')}:policies"
+    shutil.copytree(merged / "policies", merged / forged)
+    done = run("Compare", merged, **INPUTS | GATE)
+    assert done.returncode == 1, done.stderr
+    assert "**Fails**: `delta.node_hours > 1%`" in summary(merged)
+
+
+def test_no_file_of_the_change_is_run(merged: Path) -> None:
+    """Python looks into the folder first that `-c` and `-m` are called in, and so do the processes that it starts."""
+    for module in ("multiprocessing", "secrets", "autoscaler", "yaml"):
+        (merged / module).mkdir()
+        (merged / module / "__init__.py").write_text(f"open('ran-{module}', 'w')\n")
+    done = run("Compare", merged, **INPUTS)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in merged.glob("ran-*")] == []
+
+
+@pytest.mark.parametrize("policies", [".", "./", "policies/.", "./policies", "policies/"])
+def test_however_the_folder_is_written_it_is_compared(merged: Path, policies: str) -> None:
+    if policies in {".", "./"}:
+        git(merged, "reset", "--quiet", "--hard", "HEAD^1")
+        git(merged, "mv", "policies/edge.yaml", "edge.yaml")
+        commit(merged)
+        (merged / "edge.yaml").write_text(lay_over(QUIET, "headroom: {percent: 60%}\n"))
+        merge(merged)
+    done = run("Compare", merged, **INPUTS | GATE | {"POLICIES": policies})
+    assert done.returncode == 1, done.stderr
+    assert "**Fails**: `delta.node_hours > 1%`" in summary(merged)
+
+
+@pytest.mark.parametrize("policies", ["../checkout/policies", "/policies"])
+def test_a_folder_that_the_base_can_never_have_is_no_first_one(merged: Path, policies: str) -> None:
+    done = run("Compare", merged, **INPUTS | GATE | {"POLICIES": policies})
+    assert done.returncode == 2
+    assert "    " in summary(merged)
+    assert ": outside leads out of the repository" in summary(merged)
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        (None, "no-path"),
+        ({"edge.yaml": QUIET + "bond: 1\n"}, "edge.yaml:16:1: unknown-key"),
+        ({"README.md": "Policies\n"}, "no-policies"),
+    ],
+)
+def test_a_change_is_the_first_or_mends_the_base(merged: Path, before: dict[str, str] | None, why: str) -> None:
+    """It is played alone, and gates on it alone are asked."""
+    git(merged, "rm", "-r", "--quiet", "policies")
+    (merged / "policies").mkdir(exist_ok=True)
+    for name, text in (before or {}).items():
+        (merged / "policies" / name).write_text(text)
     commit(merged)
-    done = run("Compare", merged, **INPUTS | {"POLICIES": "rules"})
-    assert done.returncode == 0
-    assert "The base has no rules yet" in (merged.parent / "summary").read_text()
-    assert not (merged.parent / "output").exists()
+    (merged / "policies/edge.yaml").write_text(QUIET)
+    merge(merged)
+    gates = "delta.node_hours > 0\nbase.node_hours > 0\n"
+    done = run("Compare", merged, **INPUTS | {"FAIL_ON": gates})
+    assert done.returncode == 0, done.stderr
+    assert "Base cannot be read, so head was played alone: `" in summary(merged)
+    assert why in summary(merged)
+    assert "Only in head, played alone: `edge`" in summary(merged)
+    assert run("Compare", merged, **INPUTS | {"FAIL_ON": "node_hours > 0"}).returncode == 1
+
+
+def test_a_group_that_goes_fails_it_unless_it_may(merged: Path) -> None:
+    other = QUIET.replace("group: edge", "group: other\nslots: other")
+    (merged / "policies/other.yaml").write_text(other)
+    commit(merged)
+    (merged / "policies/edge.yaml").write_text(QUIET.replace("group: edge", "group: edge2"))
+    merge(merged)
+    done = run("Compare", merged, **INPUTS | {"FAIL_ON": "publishers_cut > 0"})
+    assert done.returncode == 1, done.stderr
+    assert "**Fails**: `edge` is only in base" in summary(merged)
+    allowed = INPUTS | {"FAIL_ON": "publishers_cut > 0", "REMOVED": " edge\r\n"}
+    assert run("Compare", merged, **allowed).returncode == 0
+
+
+def test_links_are_followed_on_both_sides(merged: Path) -> None:
+    (merged / "shared").mkdir()
+    (merged / "policies/edge.yaml").rename(merged / "shared/edge.yaml")
+    (merged / "policies/edge.yaml").symlink_to("../shared/edge.yaml")
+    commit(merged)
+    (merged / "shared/edge.yaml").write_text(QUIET)
+    merge(merged)
+    assert run("Compare", merged, **INPUTS).returncode == 0
+    assert "-headroom.percent: 60%" in summary(merged)
+
+
+def test_lines_may_be_indented_empty_or_end_as_windows_does(merged: Path) -> None:
+    lines = {"TRACES": "  rush hour.csv \r\n   \r\n", "FAIL_ON": "\t publishers_cut > 0\r\n \n"}
+    done = run("Compare", merged, **INPUTS | lines)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_cannot_be_compared_says_why_in_the_summary(merged: Path) -> None:
+    done = run("Compare", merged, **INPUTS | {"TRACES": "nowhere.csv"})
+    assert done.returncode == 2
+    assert "nowhere.csv: unreadable" in done.stderr
+    for file in ("summary", "output"):
+        assert "The comparison ended with 2:\n\n    nowhere.csv: unreadable" in (merged.parent / file).read_text()
+
+
+def test_a_change_of_what_judges_it_is_said(merged: Path) -> None:
+    said = "The change also changes what it is judged by:\n\n    rush hour.csv"
+    assert run("Compare", merged, **INPUTS).returncode == 0
+    assert said not in summary(merged)
+    (merged / "rush hour.csv").write_text(LEVELS.replace("500", "50"))
+    merge(merged)
+    assert run("Compare", merged, **INPUTS).returncode == 0
+    assert said in summary(merged)
+
+
+def test_a_long_report_fits_into_a_variable(merged: Path) -> None:
+    """Linux takes 131,072 bytes in one, which 60,000 characters can exceed."""
+    (merged.parent / "bin").mkdir()
+    long = f"#!/bin/sh\nexec {sys.executable} -c 'print(chr(0x1f4c8) * 70000)'\n"
+    (merged.parent / "bin/autoscaler").write_text(long)
+    done = run("Compare", merged, **INPUTS)
+    assert done.returncode == 0, done.stderr
+    _, report, _ = (merged.parent / "output").read_text().splitlines()
+    assert report == chr(0x1F4C8) * 30000
 
 
 def test_mistakes_and_failing_tests_end_it(merged: Path) -> None:
@@ -149,10 +285,16 @@ def test_mistakes_and_failing_tests_end_it(merged: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.startswith("::error file=policies/edge.yaml,line=16,col=1::unknown-key")
     (merged / "policies/edge.yaml").write_text(QUIET)
+    none = run("Test", merged, POLICIES="policies")
+    assert (none.returncode, none.stdout) == (
+        0, "policies: no-tests holds no policy test (NAME.test.yaml)\n0 passed, 0 failed\n"
+    )  # fmt: skip
     (merged / "policies/edge.test.yaml").write_text(
         "cases: [{name: wrong, given: {nodes: 2, signals: {cpu: 60, sessions: 0}}, expect: {desired: 9}}]\n"
     )
     assert run("Test", merged, POLICIES="policies").returncode == 1
+    (compare,) = (step for step in steps() if step.get("name") == "Compare")
+    assert compare["if"] == "${{ !cancelled() && steps.validate.outcome == 'success' }}"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +319,7 @@ def test_hooks_run_commands_that_there_are_on_whole_folders() -> None:
         assert name == "autoscaler"
         assert set(options) <= {option for parameter in load(command).params for option in parameter.opts}
         assert (hook["language"], hook["pass_filenames"], hook["args"]) == ("python", False, ["policies"])
-        assert re.search(hook["files"], "policies/edge.yaml")
+        assert hook["always_run"], "what is only deleted changes no file"
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from autoscaler.cli.app import app
+from autoscaler.policy.load import load_policies
+from autoscaler.report import review_page
 from autoscaler.report.page import render
+from autoscaler.simulate.compare.comparison import Match, Pair
+from autoscaler.simulate.compare.review import Review
 from autoscaler.simulate.run import Played
 from tests.support.browser import Browser, Scheme
 from tests.support.played import WANTED, evening, measured, played, tick
-from tests.support.policy_text import QUIET
+from tests.support.policy_text import QUIET, lay_over
 
 PHONE, DESK = (375, 812), (1280, 900)
 EVIL = "</script><script>document.title = 1</script><img src=http://127.0.0.1:9/x onerror='document.title = 1'>"
@@ -62,6 +67,25 @@ def test_nothing_hangs_over_the_edge(browser: Browser, page: Path, size: tuple[i
     wide += "e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.outerHTML)"
     assert browser.js("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     assert browser.js(wide) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK, (320, 640)], ids=["phone", "desk", "small"])
+def test_a_review_shows_all_its_columns(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
+    """What got worse stands in the last one: nobody looks for it beyond the edge."""
+    grown = lay_over(QUIET, "headroom: {percent: 60%}\n")
+    pair = Pair(*(load_policies({"edge.yaml": text})[0] for text in (QUIET, grown)))
+    base = tuple(replace(measured(evening(1)), seed=seed, node_hours=1234.5 + seed) for seed in (1, 2))
+    head = tuple(replace(each, node_hours=2 * each.node_hours, rejected_sessions=each.seed * 939) for each in base)
+    match = Match("edge", "zero-to-2000", base, head)
+    file = tmp_path / "review.html"
+    file.write_text(review_page.page(Review("a", "b", {"edge": pair}, (1, 2), [match], [])))
+    browser.window(*size, touch=size != DESK)
+    browser.open(file)
+    assert browser.js("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    wide = "[...document.querySelectorAll('td, th')].filter("
+    wide += "e => e.getBoundingClientRect().right > e.closest('.wide').getBoundingClientRect().right + 1).length"
+    assert browser.js("document.querySelectorAll('td').length") == 20
+    assert browser.js(wide) == 0
 
 
 def test_texts_are_texts(browser: Browser, page: Path) -> None:

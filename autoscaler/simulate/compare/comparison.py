@@ -20,15 +20,23 @@ from autoscaler.simulate.measures import Measures
 
 
 class Pair(NamedTuple):
-    """A group's policy on both sides."""
+    """A group's policy on both sides. One that only head has is played alone."""
 
-    base: Policy
+    base: Policy | None
     head: Policy
+
+    @property
+    def changed(self) -> bool:
+        """Whether the sides do not mean the same."""
+        return self.base is None or self.base.text != self.head.text
 
 
 @dataclass(frozen=True)
 class Match:
-    """A group on a trace: each side's runs, a seed each and in the same order, and where they first part."""
+    """A group on a trace: each side's runs, a seed each and in the same order, and where they first part.
+
+    Without a base there are no runs of it, no `delta`, and no values but head's.
+    """
 
     group: str
     trace: str
@@ -44,6 +52,8 @@ class Match:
     @cached_property
     def delta(self) -> Mapping[str, Spread]:
         """How far head is from base, measure by measure."""
+        if not self.base:
+            return {}
         pairs = [(one.plain(), other.plain()) for one, other in zip(self.base, self.head, strict=True)]
         return {name: spread([float(b[name]) - float(a[name]) for a, b in pairs]) for name in MEASURES}
 
@@ -52,7 +62,7 @@ class Match:
         """Every mean over the seeds as `side.measure`."""
         means = {"base": _means(self.base), "head": _means(self.head)}
         means["delta"] = {name: found.mean for name, found in self.delta.items()}
-        return {f"{side}.{name}": means[side][name] for side in SIDES for name in MEASURES}
+        return {f"{side}.{name}": mean for side in SIDES for name, mean in means[side].items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +96,18 @@ class Plan:
         for pair in self.pairs.values():
             for trace in self.traces:
                 for seed in self.seeds:
-                    found |= dict.fromkeys(self.both(pair, trace, seed, folder))
+                    found |= dict.fromkeys(self.sides(pair, trace, seed, folder))
         return list(found)
 
-    def both(self, pair: Pair, trace: Path, seed: int, folder: Path) -> tuple[Job, Job]:
-        """Return the simulations of both sides."""
-        parts = seed == self.seeds[0] and pair.base.text != pair.head.text
-        place = f"{pair.base.group}-{self.traces.index(trace)}"
-        base, head = (folder / f"{place}-{side}.gz" if parts else None for side in ("base", "head"))
-        return (
-            Job(pair.base.text, trace, seed, self.setting, base),
-            Job(pair.head.text, trace, seed, self.setting, head),
-        )
+    def sides(self, pair: Pair, trace: Path, seed: int, folder: Path) -> list[Job]:
+        """Return the simulations of both sides, or of head alone."""
+        parts = pair.base is not None and pair.changed and seed == self.seeds[0]
+        place = f"{pair.head.group}-{self.traces.index(trace)}"
+        return [
+            Job(policy.text, trace, seed, self.setting, folder / f"{place}-{side}.gz" if parts else None)
+            for side, policy in zip(Pair._fields, pair, strict=True)
+            if policy
+        ]
 
 
 def compare(plan: Plan, folder: Path, processes: int, done: Callable[[], object] = bool) -> list[Match]:
@@ -112,15 +122,22 @@ def compare(plan: Plan, folder: Path, processes: int, done: Callable[[], object]
 
 
 def _match(plan: Plan, pair: Pair, trace: Path, folder: Path, played: Mapping[Job, Measures]) -> Match:
-    both = [plan.both(pair, trace, seed, folder) for seed in plan.seeds]
-    base, head = (tuple(played[jobs[side]] for jobs in both) for side in range(2))
-    diaries = [job.diary for job in both[0] if job.diary]
-    return Match(pair.base.group, base[0].trace, base, head, partings(*diaries) if diaries else ())
+    sides = [plan.sides(pair, trace, seed, folder) for seed in plan.seeds]
+    *base, head = (tuple(played[job] for job in jobs) for jobs in zip(*sides, strict=True))
+    diaries = [job.diary for job in sides[0] if job.diary]
+    return Match(
+        pair.head.group, head[0].trace, base[0] if base else (), head, partings(*diaries) if diaries else ()
+    )  # fmt: skip
 
 
 def failures(gates: Sequence[Gate], matches: Sequence[Match]) -> list[Failure]:
-    """Return every expression that holds, with what it holds on."""
-    return [Failure(gate, match) for gate in gates for match in matches if gate.holds(match.values)]
+    """Return every expression that holds, with what it holds on. Where head is alone, those that ask for it alone."""
+    return [
+        Failure(gate, match)
+        for gate in gates
+        for match in matches
+        if match.values.keys() >= {*gate.names} and gate.holds(match.values)
+    ]
 
 
 def _outcome(run: Measures) -> tuple[str | int | float, ...]:
@@ -130,4 +147,4 @@ def _outcome(run: Measures) -> tuple[str | int | float, ...]:
 
 def _means(runs: Sequence[Measures]) -> dict[str, float]:
     rows = [run.plain() for run in runs]
-    return {name: fmean(float(row[name]) for row in rows) for name in MEASURES}
+    return {name: fmean(float(row[name]) for row in rows) for name in MEASURES} if rows else {}

@@ -19,6 +19,7 @@ from autoscaler.model.errors import ConfigurationError, ObservationError, Proble
 
 _OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
 _HELD = (*_OF_TERMINALS, signal.SIGTERM)
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -78,7 +79,7 @@ def _there(
     done: Callable[[], object] = bool,
     /,
 ) -> Iterator[Result]:
-    with _uninterrupted(), _without_main():
+    with _uninterrupted(), _without_main(), _only_installed():
         futures = [pool.submit(_guarded, work, task) for task in tasks]
     for future in futures:
         future.add_done_callback(lambda _: done())
@@ -94,7 +95,7 @@ def _told(result: Result, done: Callable[[], object]) -> Result:
 def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool. New interpreters, not forks: a fork of a process with threads can hang."""
     others = set(active_children())
-    with _uninterrupted():  # a process of multiprocessing's own begins here
+    with _uninterrupted(), _only_installed():  # a process of multiprocessing's own begins here
         pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start)
     try:
         yield pool
@@ -137,6 +138,23 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = script
+
+
+@contextmanager
+def _only_installed() -> Iterator[None]:
+    """Start processes that import nothing from this folder: it may be somebody's change that is to be reviewed.
+
+    A new interpreter looks for `multiprocessing` before it is told where its parent looks, and this folder is first.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 def _start() -> None:

@@ -16,7 +16,11 @@ from autoscaler.simulate.measures import Measures
 
 @dataclass(frozen=True)
 class Review:
-    """`base` and `head` as they were named; groups that only one of them has were not played."""
+    """`base` and `head` as they were named, and what came of them.
+
+    Groups that only head has were played alone, those that only base has were not. `gone` are those of them that fail
+    the review: gates were given, and nobody said that they may go. `base_problems` is why base has no policies at all.
+    """
 
     base: str
     head: str
@@ -26,33 +30,38 @@ class Review:
     failed: Sequence[Failure]
     only_base: Sequence[str] = ()
     only_head: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    base_problems: Sequence[str] = ()
 
     @property
     def changed(self) -> dict[str, Pair]:
         """The groups whose policies do not mean the same."""
-        return {group: pair for group, pair in self.pairs.items() if pair.base.text != pair.head.text}
+        return {group: pair for group, pair in self.pairs.items() if pair.changed}
 
     def plain(self) -> dict[str, Any]:
         """Lay it out as a JSON object, whose keys docs/policy-review.md explains."""
         matches = {self._key(match): match for match in self.matches}
+        pairs = {key: match for key, match in matches.items() if match.base}
         return {
-            "base": {key: _entry(match, "base", match.base) for key, match in matches.items()},
+            "base": {key: _entry(match, "base", match.base) for key, match in pairs.items()},
             "head": {key: _entry(match, "head", match.head) for key, match in matches.items()},
-            "delta": {key: {name: found.mean for name, found in m.delta.items()} for key, m in matches.items()},
+            "delta": {key: {name: found.mean for name, found in m.delta.items()} for key, m in pairs.items()},
             "failed": [
                 {"expression": each.gate.text, "entry": self._key(each.match), "values": each.values}
                 for each in self.failed
             ],
-            "intervals": {key: _intervals(match) for key, match in matches.items()},
+            "intervals": {key: _intervals(match) for key, match in pairs.items()},
             "seeds": [*self.seeds],
             "runs": {
-                "base": {key: [run.plain() for run in match.base] for key, match in matches.items()},
+                "base": {key: [run.plain() for run in match.base] for key, match in pairs.items()},
                 "head": {key: [run.plain() for run in match.head] for key, match in matches.items()},
             },
             "partings": {key: [_parting(each) for each in match.partings] for key, match in matches.items()},
             "policies": {group: [*difference(*pair)] for group, pair in self.pairs.items()},
             "only_base": [*self.only_base],
             "only_head": [*self.only_head],
+            "gone": [*self.gone],
+            "base_problems": [*self.base_problems],
         }
 
     def _key(self, match: Match) -> str:

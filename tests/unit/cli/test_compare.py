@@ -157,15 +157,61 @@ def test_groups_are_matched_by_name_and_the_others_are_said() -> None:
         Path(side, "three.yaml").write_text(QUIET.replace("group: edge", OTHER.replace("other", policies[1])))
         Path(side, "one.test.yaml").write_text("no policy")
     found = told("a", "b", "--to", "1m")
-    assert list(found["base"]) == ["edge/rush", "other/rush"]
-    assert (found["only_base"], found["only_head"]) == (["gone"], ["new"])
+    assert list(found["base"]) == list(found["delta"]) == list(found["intervals"]) == ["edge/rush", "other/rush"]
+    assert list(found["head"]) == ["edge/rush", "new/rush", "other/rush"]
+    assert (found["only_base"], found["only_head"], found["gone"]) == (["gone"], ["new"], [])
     shown = compare("a", "b", "--to", "1m")
     assert "- Only in base, not played: `gone`" in shown
-    assert "- Only in head, not played: `new`" in shown
+    assert "- Only in head, played alone: `new`" in shown
+    assert "| rejected_sessions | - | " in shown
     assert list(told("a", "b", "--to", "1m", "--group", "edge")["base"]) == ["rush"]
     known = "(base has edge, gone, other; head has edge, new, other)"
     assert refused("a", "b", "--group", "gone").endswith(f"--group: usage 'gone' is only in base {known}")
     assert refused("a", "b", "--group", "nosuch").endswith(f"--group: usage 'nosuch' is in neither {known}")
+
+
+@pytest.mark.usefixtures("files")
+def test_a_gate_is_failed_by_a_group_that_goes_and_asked_of_one_that_comes() -> None:
+    for side, groups in {"a": ("edge", "gone"), "b": ("edge", "new")}.items():
+        Path(side).mkdir()
+        for group in groups:
+            Path(side, f"{group}.yaml").write_text(QUIET.replace("group: edge", f"group: {group}\nslots: {group}"))
+    sides = ("a", "b", "--to", "1m")
+    passing = ("--fail-on", "delta.node_hours > 0", "--fail-on", "head.node_hours > 2 * base.node_hours")
+    found = told(*sides, *passing, code=1)
+    assert (found["failed"], found["gone"]) == ([], ["gone"])
+    said = "- **Fails**: `gone` is only in base, so no gate could look at it; `--removed gone` lets it go"
+    assert said in compare(*sides, *passing, code=1)
+    assert "Fails</strong>: gone is only in base" in compare(*sides, *passing, "--format", "html", code=1)
+    assert told(*sides, *passing, "--removed", "gone", "--removed", "never")["gone"] == []
+    assert told(*sides)["gone"] == []
+    assert told(*sides, *passing, "--group", "edge")["gone"] == []
+    gates = ("--fail-on", "node_hours > 0", "--removed", "gone")
+    assert [each["entry"] for each in told(*sides, *gates, code=1)["failed"]] == ["edge/rush", "new/rush"]
+    (alone,) = told(*sides, *gates, "--group", "new", code=1)["failed"]
+    assert alone["entry"] == "rush"
+
+
+@pytest.mark.usefixtures("files")
+def test_a_rename_of_all_groups_is_a_mistake_until_it_is_said() -> None:
+    Path("other.yaml").write_text(QUIET.replace("group: edge", OTHER))
+    assert "no group is in both" in refused("base.yaml", "other.yaml", "--removed", "other")
+    assert told("base.yaml", "other.yaml", "--removed", "edge", "--to", "1m")["only_head"] == ["other"]
+
+
+def test_head_is_played_alone_where_base_may_lack(files: Path) -> None:
+    commit(files)
+    Path("broken.yaml").write_text("version: 2\n")
+    for base in ("none.yaml", "broken.yaml", "HEAD:nowhere"):
+        with pytest.raises(ConfigurationError):
+            compare(base, "head.yaml")
+        found = told(base, "head.yaml", "--base-optional", "--to", "1m")
+        assert [problem.split(":")[0] for problem in found["base_problems"]][:1] == [base.split(":")[0]]
+        assert (found["base"], found["only_head"]) == ({}, ["edge"])
+    assert told("base.yaml", "head.yaml", "--base-optional", "--to", "1m")["base_problems"] == []
+    for base, head in (("nope:base.yaml", "head.yaml"), ("HEAD:../base.yaml", "head.yaml"), ("base.yaml", "none.yaml")):
+        with pytest.raises(ConfigurationError):
+            compare(base, head, "--base-optional")
 
 
 def test_a_side_can_be_a_revision(files: Path) -> None:
@@ -203,6 +249,7 @@ def test_a_folder_of_traces_is_all_of_them() -> None:
         (["base.yaml", "."], "rush"),
         (["base.yaml", "empty"], "empty: no-policies holds no policy file"),
         (["base.yaml", "other.yaml"], "compare: usage no group is in both: base has edge; head has other"),
+        (["base.yaml", "a:b.yaml"], "a:b.yaml: git fatal: not a git repository"),
         (["base.yaml", "head.yaml", "--seeds", "2", "--seed", "4"], "--seeds: usage is how many, and --seed which"),
         (["base.yaml", "head.yaml", "--fail-on", "nodehours > 1"], "did you mean 'node_hours'?"),
         (["base.yaml", "head.yaml", "--from", "11m"], "--from: usage leaves nothing of rush"),

@@ -113,6 +113,16 @@ def test_a_path_without_tests_is_a_mistake(tmp_path: Path) -> None:
     assert "unreadable" in ran(tmp_path / "nothing.test.yaml").output
 
 
+def test_a_folder_without_tests_may_be_none(tmp_path: Path) -> None:
+    result = ran(tmp_path, "--if-any")
+    assert (result.exit_code, result.output) == (
+        0,
+        f"{tmp_path}: no-tests holds no policy test (NAME.test.yaml)\n0 passed, 0 failed\n",
+    )
+    for name in ("nothing.yaml", "nothing.test.yaml", "nothing"):
+        assert ran(tmp_path / name, "--if-any").exit_code == 1
+
+
 FILES = policy_files(ROOT / "policies")
 
 

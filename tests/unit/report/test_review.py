@@ -43,7 +43,7 @@ def review(head: str = GROWN, seeds: int = 2) -> Review:
 
 SAID = (
     "bounds.min: 3", "head.node_hours > 1 holds for edge on", "head.node_hours is 900", "cycle 4, for 1 cycle",
-    "Only in base, not played: gone", "Only in head, not played: new", "Worse: node_hours of edge", "Student's t",
+    "Only in base, not played: gone", "Only in head, played alone: new", "Worse: node_hours of edge", "Student's t",
 )  # fmt: skip
 
 
@@ -63,6 +63,42 @@ def words(page_or_markdown: str) -> str:
 def test_the_same_is_said_in_both_forms(form: Any) -> None:
     text = words(form(review()))
     assert [said for said in SAID if said not in text] == []
+
+
+@pytest.mark.parametrize("form", [markdown, page])
+def test_what_is_much_more_but_not_proved_is_said(form: Any) -> None:
+    """Two seeds prove little: 0 and 939 rejected are 469.5 in the mean, in an interval from below 0."""
+    found = review()
+    (match,) = found.matches
+
+    def shown(*rejected: int) -> str:
+        head = tuple(replace(run, rejected_sessions=count) for run, count in zip(match.base, rejected, strict=True))
+        return words(form(replace(found, matches=[replace(match, head=head)])))
+
+    few = match.base[0].rejected_sessions
+    said = "Much more, but not proved by 2 seeds: rejected_sessions of edge"
+    assert said in shown(few, few + 939)
+    assert "not proved" in shown(few, few + 939).replace(said, "")
+    assert said not in shown(few, few)
+    assert said not in shown(few + 900, few + 901)
+
+
+@pytest.mark.parametrize("form", [markdown, page])
+def test_what_fails_or_lacks_beside_the_gates_is_said(form: Any) -> None:
+    text = words(form(replace(review(), gone=["gone"], base_problems=["HEAD:policies: no-path <b>"])))
+    assert "Fails: gone is only in base, so no gate could look at it; --removed gone lets it go" in text
+    assert "Base cannot be read, so head was played alone: HEAD:policies: no-path" in text
+
+
+@pytest.mark.parametrize("form", [markdown, page])
+def test_a_group_that_head_alone_has_shows_all_of_itself(form: Any) -> None:
+    found = review()
+    (match,), pair = found.matches, found.pairs["edge"]
+    alone = replace(found, pairs={"edge": pair._replace(base=None)}, matches=[replace(match, base=(), partings=())])
+    text = words(form(replace(alone, failed=[])))
+    assert "+group: edge" in text
+    assert "node_hours" in text
+    assert "Worse" not in text
 
 
 @pytest.mark.parametrize("form", [markdown, page])

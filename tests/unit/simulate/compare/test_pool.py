@@ -57,6 +57,22 @@ def interrupting(place: Path) -> int:
     return 0
 
 
+def test_no_process_imports_from_the_folder_that_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is reviewed is a change of somebody, and may hold a folder called as a module of Python's."""
+    (tmp_path / "multiprocessing").mkdir()
+    (tmp_path / "multiprocessing/__init__.py").write_text("open('ran', 'w')\nraise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    assert run_all(own_process, [1, 2], 2) != [os.getpid()] * 2
+    assert "PYTHONSAFEPATH" not in os.environ
+    assert not (tmp_path / "ran").exists()
+    monkeypatch.setenv("PYTHONSAFEPATH", "kept")
+    run_all(own_process, [1, 2], 2)
+    assert os.environ["PYTHONSAFEPATH"] == "kept"
+
+
 def test_results_are_in_the_order_of_the_tasks_and_each_is_told() -> None:
     told: list[int] = []
     assert run_all(slow_first, [0, 1, 2], 2, lambda: told.append(1)) == [0, 10, 20]
