@@ -69,7 +69,7 @@ def test_nothing_hangs_over_the_edge(browser: Browser, page: Path, size: tuple[i
     assert browser.js(wide) == []
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK, (320, 640)], ids=["phone", "desk", "small"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_a_review_shows_all_its_columns(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
     """What got worse stands in the last one: nobody looks for it beyond the edge."""
     grown = lay_over(QUIET, "headroom: {percent: 60%}\n")
