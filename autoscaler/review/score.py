@@ -26,13 +26,14 @@ class Score:
 
     cycles: Counter[str] = field(default_factory=Counter)
     launched: int = 0
-    drained: set[str] = field(default_factory=set)
+    drained: int = 0
     happened: Happened = field(default_factory=Happened)
     watched: timedelta = timedelta()
     real: timedelta = timedelta()
     wanted: timedelta = timedelta()
     refusals_told: bool = False
     _lack: int = 0
+    _meant: set[str] = field(default_factory=set)
     _last: Decision | None = None
 
     def add(self, report: CycleReport) -> None:
@@ -49,8 +50,7 @@ class Score:
         self.cycles[decision.direction] += 1
         self.cycles["short"] += _needed(decision) > _in_service(decision)
         self._launch(decision.desired - decision.current)
-        drains = [step for step in report.plan.actions if isinstance(step, Drain) and step.why == "above_desired"]
-        self.drained.update(step.instance_id for step in drains)
+        self._drain(report)
         refused = report.snapshot.samples.get(_REFUSALS, {})
         self.refusals_told |= bool(refused)
         self.cycles["refusing"] += any(sample.value > 0 for sample in refused.values())
@@ -65,8 +65,8 @@ class Score:
             "smaller_cycles": self.cycles[Direction.IN],
             "would_launch": self.launched,
             "launched": self.happened.launched,
-            "would_drain": len(self.drained),
-            "drained": len(self.happened.drained),
+            "would_drain": self.drained,
+            "drained": self.happened.drained,
             "terminated": self.happened.terminated,
             "hours": round(self.watched / _HOUR, 4),
             "node_hours": round(self.real / _HOUR, 4),
@@ -88,6 +88,13 @@ class Score:
         lack = max(0, lack)
         self.launched += max(0, lack - self._lack)
         self._lack = max(lack, self._lack) if lack else 0
+
+    def _drain(self, report: CycleReport) -> None:
+        """Count a node once that is to drain for its number, until it is gone for so long that it never comes back."""
+        drains = [step for step in report.plan.actions if isinstance(step, Drain) and step.why == "above_desired"]
+        meant = self._meant | {step.instance_id for step in drains}
+        self.drained += len(meant - self._meant)
+        self._meant = meant.intersection(self.happened.known)
 
 
 def _needed(decision: Decision) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -35,18 +36,23 @@ def seen(
     return replace(made, instance=instance, servers=lost if gap else servers)
 
 
-def look(*nodes: Node, filling: Sequence[int] = ()) -> CycleReport:
+def look(
+    *nodes: Node, filling: Sequence[int] = (), hours: float = 0, told: Mapping[int, Phase] = MappingProxyType({})
+) -> CycleReport:
+    """A look, so many hours later; `told` are the phases of those that were told to stop or to end."""
     phases = {each.instance_id: Phase.BOOTING for each in nodes}
-    phases |= {node(number).instance_id: Phase.FILLING for number in filling}
-    decision = Decision("edge", NOW, len(nodes), len(nodes), phases=phases)
-    return replace(REPORT, snapshot=FleetSnapshot("edge", NOW, nodes), decision=decision)
+    others = {**dict.fromkeys(filling, Phase.FILLING), **told}
+    phases |= {node(number).instance_id: phase for number, phase in others.items()}
+    at = NOW + timedelta(hours=hours)
+    decision = Decision("edge", at, len(nodes), len(nodes), phases=phases)
+    return replace(REPORT, snapshot=FleetSnapshot("edge", at, nodes), decision=decision)
 
 
 def counted(*looks: CycleReport) -> tuple[int, int, int]:
     happened = Happened()
     for each in looks:
         happened.add(each)
-    return happened.launched, len(happened.drained), happened.terminated
+    return happened.launched, happened.drained, happened.terminated
 
 
 def test_what_was_there_at_first_was_not_launched_meanwhile() -> None:
@@ -68,6 +74,17 @@ def test_what_fills_the_pool_is_no_launch_until_it_is_to_serve() -> None:
     assert counted(look(), filled, stopped, look(seen(1, starts=1)), look(seen(1, UP, starts=1))) == (1, 0, 0)
     assert counted(look(), filled, look(seen(1))) == (1, 0, 0)  # woken before it was ever stopped
     assert counted(stopped, look()) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.TERMINATING])
+def test_a_filled_node_told_to_stop_or_to_end_is_no_launch_though_ec2_still_lists_it_as_running(phase: Phase) -> None:
+    late = look(seen(1), told={1: phase})
+    assert counted(look(), look(seen(1), filling=[1]), late, look(seen(1, state=STOPPED))) == (0, 0, 0)
+    assert counted(look(), late, look(seen(1, state=STOPPED)), look(seen(1, starts=1))) == (1, 0, 0)
+
+
+def test_a_drain_that_nobody_saw_is_told_of_who_is_ending_already() -> None:
+    assert counted(look(seen(1, UP)), look(seen(1, MAINT), told={1: Phase.TERMINATING}), look()) == (0, 1, 1)
 
 
 def test_a_node_that_sleeps_after_its_drain_is_started_and_not_taken_back() -> None:
@@ -110,3 +127,17 @@ def test_a_node_ends_once_and_one_that_was_only_not_listed_for_a_while_never_end
     both, ending = look(seen(1, UP), seen(2, UP)), look(seen(1, UP), seen(2, state=ENDING))
     assert counted(both, ending, look(seen(1, UP))) == (0, 0, 1)
     assert counted(both, look(seen(1, UP)), both) == (0, 0, 0)
+
+
+def test_a_node_long_gone_is_forgotten_and_still_counted() -> None:
+    happened = Happened()
+    for number in range(50):
+        happened.add(look(seen(number, UP), hours=48 * number))
+        happened.add(look(seen(number, DRAIN), hours=48 * number + 1))
+    assert len(happened.known) == 2  # who is there, and who is gone since an hour
+    assert (happened.launched, happened.drained, happened.terminated) == (49, 50, 49)
+
+
+def test_a_node_may_be_missed_for_hours_and_is_no_other_when_it_is_back() -> None:
+    back = look(seen(1, DRAIN), hours=72)
+    assert counted(look(seen(1, UP)), look(hours=1), look(hours=20), back, look(hours=73)) == (0, 1, 1)
