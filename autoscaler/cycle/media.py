@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
-from autoscaler.decide.classify import classify
+from autoscaler.decide.classify import classify, used
 from autoscaler.decide.view import View
 from autoscaler.model.decision import Phase
 from autoscaler.model.errors import ObservationError
@@ -25,7 +25,8 @@ from autoscaler.policy.signals import REFUSALS, RESOURCE_SOURCES
 from autoscaler.ports import NodeResources, RefusalCount, Senses
 
 _ASKED = frozenset({Phase.JOINED, Phase.IN_SERVICE, Phase.DRAINING, Phase.DRAINED})
-"""Who counts in a rule or soon will. Nodes that boot, or are lost, would only cost each cycle their timeout."""
+"""Who counts in a rule or soon will, as does whom some balancer uses. To ask others that boot, or are lost, would only
+cost each cycle their timeout."""
 
 _VALUES: Mapping[str, Callable[[Resources], float | None]] = {
     source: attrgetter(name)
@@ -51,7 +52,7 @@ def add_media(senses: Senses, policy: Policy, memory: Memory, shot: FleetSnapsho
     if not wanted:
         return shot
     view = View(shot, policy, memory)
-    nodes = [node for node in shot.nodes if classify(node, view) in _ASKED]
+    nodes = [node for node in shot.nodes if classify(node, view) in _ASKED or used(node)]
     found: list[_Found] = []
     if wanted & RESOURCE_SOURCES.keys():
         found.append(_resources(senses.resources, nodes, shot.taken_at))
@@ -77,7 +78,7 @@ def _resources(port: NodeResources | None, nodes: Iterable[Node], now: datetime)
         for source, value_of in _VALUES.items():
             value = value_of(answer)
             if value is not None:
-                samples[source][subject] = Sample(value, answer.at)
+                samples[source][subject] = Sample(value, min(answer.at, now))  # our own clock
     return samples, gaps
 
 

@@ -36,8 +36,8 @@ def observe(senses: Senses, policy: Policy, memory: Memory) -> FleetSnapshot:
     """Read every source once. A source that fails costs its own part of the snapshot and nothing else."""
     now = senses.clock.now()
     backends = [endpoint.backend for endpoint in policy.endpoints]
+    heartbeats = _read("mongodb", senses.loads.heartbeats, now)  # before EC2, which may take longer than they are fresh
     instances = _read("ec2", lambda: senses.fleet.instances(policy.group), now)
-    heartbeats = _read("mongodb", senses.loads.heartbeats, now)
     streams = _read("mongodb", lambda: senses.loads.streams(now), now)
     bookings = _bookings(senses, policy, now)
     readings = [_read_proxy(stats, backends, policy, now) for stats in senses.proxies]

@@ -26,7 +26,7 @@ class Load:
 
     Growing counts what is known of the members at work; shrinking counts what is leaving, too, for its viewers may
     come back. `missing` names members that are silent, or told only part; with any of them `shrinking` means nothing.
-    `members` is what those in service are worth, in nodes of the policy's first type; `known` counts the values there
+    `members` is what those are worth who share it, in nodes of the policy's first type; `known` counts the values there
     are. `whole`: whoever is missing is leaving, so that `growing` is known. `future` counts the values that are missing
     because they are stamped too far in the future.
     """
@@ -41,7 +41,7 @@ class Load:
 
     @property
     def level(self) -> float:
-        """The load over those in service; of a group's own signal, the signal."""
+        """The load over those who share it; of a group's own signal, the signal."""
         return self.growing / (self.members or 1.0)
 
 
@@ -71,17 +71,20 @@ def _of_warm(signal: Signal, roster: Roster, samples: Mapping[str, Sample], now:
 
 def _of_nodes(signal: Signal, cap: float, roster: Roster, samples: Mapping[str, Sample], now: datetime) -> Load:
     fresh = now - signal.max_age, now + signal.max_age
-    values, silent, missing = _heard(roster.at_work, samples, signal, fresh, cap)
+    members, worth = roster.at_work, roster.sharing
+    if signal.quantile is not None:  # it is held against each node, and does not rise with who else carries something
+        members, worth = roster.in_service, roster.serving
+    values, silent, missing = _heard(members, samples, signal, fresh, cap)
     coming_back, _, lacking = _heard(roster.leaving, samples, signal, fresh)
-    growing = _filled(signal, values, silent)
-    shrinking = growing
-    if roster.cold:  # what is a boot's own may still be somebody's: it stays
-        values, silent, _ = _heard(roster.at_work, samples, signal, fresh)
-        shrinking = _filled(signal, values, silent)
+    growing = shrinking = _filled(signal, values, silent)
+    if roster.cold or members is not roster.at_work:  # what is a boot's own, or of whom few use, is somebody's still
+        all_values, all_silent, quiet = _heard(roster.at_work, samples, signal, fresh)
+        shrinking = max(growing, _filled(signal, all_values, all_silent))
+        lacking = [*lacking, *(key for key in quiet if key not in missing)]
     shrinking += _total(coming_back)
     absent = (*missing, *lacking)
     future = _stamped_ahead(absent, samples, fresh) if absent else 0
-    return Load(growing, shrinking, len(values), roster.serving, absent, whole=not missing, future=future)
+    return Load(growing, shrinking, len(values), worth, absent, whole=not missing, future=future)
 
 
 _Part = tuple[float, float]
@@ -153,7 +156,7 @@ def _computed(signal: Signal, expr: Expression, cap: float, roster: Roster, view
         for name, load in loads.items()
         if load.known or isinstance(view.policy.signals[name].on_missing, Assumption)
     }
-    each = 1.0 if is_sum(signal) else roster.serving
+    each = 1.0 if is_sum(signal) else roster.sharing
     most = cap if all(view.policy.signals[name].per_node for name in loads) else inf
     assumed = signal.on_missing.value * each if isinstance(signal.on_missing, Assumption) else 0.0
     names = {CAPACITY: roster.serving, **_levels(spoken, loads, view)}

@@ -67,6 +67,8 @@ class Roster:
     """What all current nodes are worth."""
     serving: float
     """What those in service are worth."""
+    sharing: float
+    """What those are worth over whom a mean spreads what is carried: in service, or at work on their way."""
     cold: bool
     """Whether any at work has been in service for less than `warm_up`."""
 
@@ -101,16 +103,16 @@ def call_roll(view: View) -> Roster:
     phases |= {node.instance_id: classify(node, view) for node in view.others}
     in_service = _in_service(view, phases, weigh)
     leaving = [node for node in view.others if phases[node.instance_id] in LEAVING]
-    warming = [
-        node.instance.instance_type
+    warming = {
+        node.instance_id: node.instance.instance_type
         for node in view.others
         if phases[node.instance_id] in WARMING and not overdue(node, view)
-    ]
+    }
     partly = [node for node in view.others if phases[node.instance_id] in _OUTSIDE and used(node)]
     also = tuple([_member(node.instance, view, weigh) for node in partly])
     launched = unseen(view)
     serving = _worth(in_service)
-    coming = [*map(weigh, warming), *map(weigh, launched)]
+    coming = [*map(weigh, warming.values()), *map(weigh, launched)]
     return Roster(
         phases=phases,
         in_service=in_service,
@@ -122,6 +124,7 @@ def call_roll(view: View) -> Roster:
         next_size=weigh(next_type(view)),
         capacity=sum(coming, serving.total),
         serving=serving.total,
+        sharing=sum([member.weight for member in also if member.instance_id in warming], serving.total),
         cold=serving.cold or any(member.cold for member in also),
     )
 

@@ -78,7 +78,7 @@ class Expression:
 
 @lru_cache(maxsize=256)
 def _function(text: str) -> _Function:
-    """Return what a checked text stands for. A policy keeps the text alone: functions go to no other process."""
+    """Return what a checked text stands for. It is found by the text, since functions go to no other process."""
     return _composed(ast.parse(text, mode="eval").body)
 
 

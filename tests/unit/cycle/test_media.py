@@ -11,11 +11,11 @@ import pytest
 from autoscaler.model.decision import Direction
 from autoscaler.model.media import Resources
 from autoscaler.model.record import cycle_record
-from autoscaler.model.snapshot import GROUP, FleetSnapshot, Sample
+from autoscaler.model.snapshot import GROUP, FleetSnapshot, Sample, ServerStatus
 from autoscaler.policy.schema import Policy
 from autoscaler.policy.signals import REFUSALS, RESOURCE_SOURCES
 from autoscaler.simulate.world import SimulatedNode
-from tests.support.fleet import CPU, policy, seconds
+from tests.support.fleet import BACKEND, CPU, policy, seconds
 from tests.support.stage import Stage
 
 VIEWERS = "ams.node.viewers"
@@ -107,6 +107,23 @@ def test_who_boots_is_lost_or_is_no_more_is_not_asked(stage: Stage) -> None:
     seen(stage, rules())
     assert set(asked.ips) == {node.instance.ip for node in (*nodes(stage)[:2], joined)}
     assert booting.instance.ip not in asked.ips
+
+
+def test_who_boots_is_asked_once_some_balancer_uses_it_for_its_load_counts(stage: Stage) -> None:
+    booting = stage.world.add_node()
+    stage.world.serve(booting, BACKEND, "slot3", sessions=1)
+    place = next(place for place in stage.world.servers if place[2] == "slot3")
+    stage.world.servers[place] = replace(stage.world.servers[place], status=ServerStatus.DOWN)
+    asked = Asked(stage)
+    seen(stage, rules())
+    assert booting.instance.ip in asked.ips
+
+
+def test_an_answer_that_comes_after_the_look_began_is_of_now(stage: Stage) -> None:
+    for node in nodes(stage):
+        node.resources = replace(ALL, at=stage.world.now + seconds(6))
+    shot = seen(stage, rules())
+    assert {sample.at for sample in shot.samples[VIEWERS].values()} == {stage.world.now}
 
 
 def test_who_drains_is_asked_for_its_load_counts_until_it_is_gone(stage: Stage) -> None:

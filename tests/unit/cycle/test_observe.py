@@ -9,7 +9,7 @@ import pytest
 
 from autoscaler.cycle.observe import observe
 from autoscaler.model.memory import DrainRecord, Memory
-from autoscaler.model.snapshot import GROUP, Audience, FleetSnapshot, Gap, Heartbeat, Node
+from autoscaler.model.snapshot import GROUP, Audience, FleetSnapshot, Gap, Heartbeat, Instance, Node
 from autoscaler.policy.schema import Policy
 from autoscaler.ports import Senses
 from autoscaler.simulate.ports import (
@@ -50,6 +50,27 @@ def seen(world: World, memory: Memory | None = None, rules: Policy | None = None
 
 def second(shot: FleetSnapshot) -> Node:
     return shot.nodes[1]
+
+
+class SlowFleet(SimulatedFleet):
+    """EC2 takes half a minute, and nodes write on meanwhile."""
+
+    def instances(self, group: str) -> tuple[Instance, ...]:
+        listed = super().instances(group)
+        self.world.advance(seconds(30))
+        for node in self.world.nodes.values():
+            self.world.beat(node, 95.0)
+        return listed
+
+
+def test_what_is_newest_is_not_taken_for_the_future_because_ec2_is_slow(world: World) -> None:
+    senses = Senses(
+        SimulatedClock(world), SlowFleet(world), SimulatedNodeLoads(world), (SimulatedProxyStats(world),),
+        SimulatedProbe(world), history=SimulatedHistory(), bookings=SimulatedBookings(world),
+    )  # fmt: skip
+    shot = observe(senses, policy(), Memory())
+    assert len(shot.samples[CPU]) == 2
+    assert all(sample.at <= shot.taken_at for sample in shot.samples[CPU].values())
 
 
 def test_everything_about_a_node_is_joined_on_its_ip(world: World) -> None:

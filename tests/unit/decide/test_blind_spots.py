@@ -364,6 +364,37 @@ def test_a_boot_that_one_balancer_uses_already_counts_at_most_as_its_target() ->
         assert found.verdicts[0].value == pytest.approx(load)
 
 
+def told_of_cpu(each: float, disputed: float | None, memory: Memory, aggregate: str, rule: dict[str, Any]) -> Decision:
+    """Five in service at some CPU, and one that only one balancer uses at another, or silent."""
+    signals = {"cpu": {"from": CPU, "aggregate": aggregate}}
+    seen = beside_a_disputed_one(0.0, used_by_one_balancer(6, 1), memory, {}, signals=signals, scale=[rule])
+    known = {f"i-{number}": Sample(each, NOW) for number in SIX if number < 6}
+    known |= {} if disputed is None else {"i-6": Sample(disputed, NOW)}
+    return decide(replace(seen.snapshot, samples={CPU: known}), seen.policy, seen.memory)[0]
+
+
+@pytest.mark.parametrize("aggregate", ["p1", "p90", "max"])
+@pytest.mark.parametrize("disputed", [5.0, 99.0, None])
+def test_a_maximum_grows_the_group_by_the_nodes_in_service_alone(aggregate: str, disputed: float | None) -> None:
+    """Else each node that one balancer takes for dead would want one more, and that one, too."""
+    found = told_of_cpu(70.0, disputed, OVERDUE, aggregate, HOLD)
+    assert (found.current, found.desired, found.verdicts[0].value) == (5, 6, 350.0)
+    step = {"step": {"signal": "cpu", "steps": [{"above": 75, "add": 1}]}}
+    assert told_of_cpu(70.0, disputed, OVERDUE, aggregate, step).verdicts[0].value == 70.0
+
+
+@pytest.mark.parametrize(("disputed", "desired"), [(5.0, 1), (99.0, 5), (None, 5)])
+def test_a_maximum_shrinks_no_group_beside_a_node_that_is_busy_or_silent(disputed: float | None, desired: int) -> None:
+    assert told_of_cpu(10.0, disputed, OVERDUE, "max", HOLD).desired == desired
+
+
+def test_a_mean_is_spread_over_a_boot_that_one_balancer_uses_already() -> None:
+    step = {"step": {"signal": "cpu", "steps": [{"above": 65, "add": "50%"}]}}
+    found = told_of_cpu(62.0, 80.0, seasoned(1, 2, 3, 4, 5, outside={"i-6": NOW}), "mean", step)
+    assert (found.current, found.desired) == (6, 6)
+    assert found.verdicts[0].value == pytest.approx((5 * 62 + 65) / 6)
+
+
 AHEAD = NOW + seconds(21)
 SAID = ": 1 value is stamped too far in the future"
 

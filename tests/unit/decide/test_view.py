@@ -165,6 +165,9 @@ def one_by_one(view: View) -> Roster:
         next_size=weight(next_type(view), view),
         capacity=sum(sizes),
         serving=sum(serving),
+        sharing=sum(
+            [member.weight for member in partly if member.instance_id in {n.instance_id for n in coming}], sum(serving)
+        ),
         cold=any(member.cold for member in (*in_service, *partly)),
     )
 
