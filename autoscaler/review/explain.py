@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from autoscaler.decide.view import View
-from autoscaler.model.decision import LEAVING, Decision, Phase
+from autoscaler.model.decision import LEAVING, Decision, Direction, Phase
 from autoscaler.model.plan import Action, Drain, Ending, NodeAction, Stop, Terminate
 from autoscaler.model.report import CycleReport
 from autoscaler.model.snapshot import Gap, Node
@@ -94,11 +94,13 @@ class _Line:
         self.steps = {action.instance_id: action for action in report.plan.actions if isinstance(action, NodeAction)}
         self.drained = {node.instance_id for node in nodes if isinstance(self.steps.get(node.instance_id), Drain)}
         self._refused = {reason.detail: reason.code for reason in report.plan.refusals}
-        self._sizes = sizes
-        self._ranked = rank([node for node in nodes if removable(node)], sizes)
-        self._zones = Counter(node.instance.zone for node in self._ranked)
-        picked = [n for n in self._ranked if n.instance_id in self.drained or self._struck(Drain, n)]
-        self._last = picked[-1] if picked else None
+        self._shrinks = report.decision.direction is Direction.IN
+        free = [node for node in nodes if removable(node)]
+        picked = {n.instance_id for n in free if n.instance_id in self.drained or self._struck(Drain, n)}
+        self._sizes = sizes if _lead(picked, rank(free, sizes)) else _ALIKE  # an older version's plan knew no sizes
+        self._ranked = rank(free, self._sizes)
+        self._zones = Counter(node.instance.zone for node in free)
+        self._last = next((node for node in reversed(self._ranked) if node.instance_id in picked), None)
 
     def why(self, node: Node) -> str:
         """Say why a node in service goes or stays."""
@@ -111,7 +113,7 @@ class _Line:
         if struck := self._struck(Drain, node):
             return f"{place}; refused: {struck}"
         if self._last is None:
-            return f"nothing was to go; {place}"
+            return f"{'larger than those that should go' if self._shrinks else 'nothing was to go'}; {place}"
         if self._sizes and self._sizes[node.instance_id] != self._sizes[self._last.instance_id]:
             return f"{place}, behind {self._last.instance_id}, the last to go, which is smaller"
         return f"{place}, {_difference(node, self._last, self._zones)}"
@@ -130,6 +132,11 @@ class _Line:
     def _struck(self, kind: type[Action], node: Node) -> str:
         """Return the code with which the guard struck a step on the node, if it did."""
         return self._refused.get(f"{kind.__name__} {node.instance_id}", "")
+
+
+def _lead(picked: set[str], line: list[Node]) -> bool:
+    """Whether those that were picked stand before all others of the line."""
+    return picked == {node.instance_id for node in line[: len(picked)]}
 
 
 def _protection(node: Node) -> str:

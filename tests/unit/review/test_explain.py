@@ -178,17 +178,43 @@ def test_a_cycle_of_the_daemon_is_decided_again_exactly() -> None:
     assert stage.store.load("edge").drains  # the window was watched to its end, and a node went
 
 
-def test_of_so_many_nodes_a_larger_one_stands_behind_the_smaller() -> None:
+def lowered(*nodes: Node) -> CycleReport:
+    """A cycle after `max` was lowered to 2, of nodes with a load; a big one is worth four small ones."""
     launch = {"launch_template": "t", "types": ["small", "big"], "weights": {"small": 1, "big": 4}, "subnets": ["a"]}
-    nodes = [node(1, instance_type="big"), *[node(n, instance_type="small", sessions=n) for n in (2, 3)]]
-    told = explain(
-        report(snapshot(*nodes, cpu={1: 55.0, 2: 55.0, 3: 55.0}), seasoned(1, 2, 3), bounds={"min": 1, "max": 2},
-               launch=launch)
-    )  # fmt: skip
+    cpu = dict.fromkeys(range(1, len(nodes) + 1), 55.0)
+    return report(snapshot(*nodes, cpu=cpu), seasoned(*cpu), bounds={"min": 1, "max": 2}, launch=launch)
+
+
+def test_of_so_many_nodes_a_larger_one_stands_behind_the_smaller() -> None:
+    small = [node(number, instance_type="small", sessions=number) for number in (2, 3)]
+    told = explain(lowered(node(1, instance_type="big"), *small))
     assert [choice.why for choice in told.nodes] == [
         "number 3 of 3 in line, with 0 sessions, behind i-2, the last to go, which is smaller",
         "nobody publishes on it, and it is number 1 of 3 in line, with 2 sessions",
         "number 2 of 3 in line, with 3 sessions, behind i-2, the last to go, which has 2",
+    ]
+
+
+def test_larger_nodes_than_those_that_should_go_say_so() -> None:
+    big = [node(number, instance_type="big") for number in (1, 2)]
+    told = explain(lowered(*big, node(3, instance_type="small", publishers=1)))
+    assert (told.report.decision.current, told.report.decision.desired, told.report.plan.actions) == (3, 2, ())
+    assert [choice.why for choice in told.nodes] == [
+        "larger than those that should go; number 1 of 2 in line, with 0 sessions",
+        "larger than those that should go; number 2 of 2 in line, with 0 sessions",
+        "it has 1 publisher",
+    ]
+
+
+def test_a_plan_of_a_version_that_knew_no_sizes_is_told_in_the_order_of_then() -> None:
+    small = [node(number, instance_type="small", sessions=number) for number in (2, 3)]
+    given = lowered(node(1, instance_type="big"), *small)
+    [drain] = [action for action in given.plan.actions if isinstance(action, Drain)]
+    older = replace(given, plan=replace(given.plan, actions=(replace(drain, instance_id="i-1"),)))
+    assert [choice.why for choice in explain(older).nodes] == [
+        "nobody publishes on it, and it is number 1 of 3 in line, with 0 sessions",
+        "number 2 of 3 in line, with 2 sessions, behind i-1, the last to go, which has 0",
+        "number 3 of 3 in line, with 3 sessions, behind i-1, the last to go, which has 0",
     ]
 
 
