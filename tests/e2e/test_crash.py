@@ -103,6 +103,7 @@ def test_what_ec2_does_not_list_yet_is_not_launched_again_after_a_crash(rig: Clu
 
 
 def test_a_daemon_that_dies_while_it_stops_and_wakes_nodes_is_as_good_as_one_that_does_not(rig: Cluster) -> None:
+    rig.write_settings(give_up_after=10_000)  # two that live on are in step with those that die, and may lose for long
     subnets = [rig.emulator.names["subnet-a"], rig.emulator.names["subnet-b"]]
     launch = {"launch_template": "ams-edge", "subnets": subnets, "warm_pool": {"stopped": 1}}
     rig.write_policy(bounds={"min": 1, "max": 2}, launch=launch)
